@@ -1,0 +1,175 @@
+package kernel
+
+import "math"
+
+// channels is a batch normalisation pass over the c channels or the n*c
+// planes of x [n,c,hw]; all other slices but y and dy are [c].
+type channels struct {
+	f               func(t *channels, i int)
+	y, x, dy        []float32
+	mean, variance  []float32
+	gamma, beta     []float32
+	dgamma, dbeta   []float32
+	eps             float32
+	n, c, hw        int
+	batchStatistics bool
+}
+
+func (t *channels) run(_ *worker, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		t.f(t, i)
+	}
+}
+
+func (p *Pool) eachChannel(t channels, items, size int) {
+	q := p.acquire()
+	q.tasks.channels = t
+	q.launch(&q.tasks.channels, items, vectorGrain/max(size, 1))
+	q.tasks.channels = channels{}
+	p.release(q)
+}
+
+// BatchStatistics computes, for x [n,c,hw], mean[j] = average of x[:,j,:] and
+// variance[j] = average of (x[:,j,:] - mean[j])^2, which is the biased
+// variance that normalises a batch. Both sums are in double precision, of
+// deviations from the channel's first element.
+func BatchStatistics(p *Pool, mean, variance, x []float32, n, c, hw int) {
+	checkPlanes(x, x, mean, variance, n, c, hw)
+	p.eachChannel(channels{f: batchStatistics, x: x, mean: mean, variance: variance, n: n, c: c, hw: hw}, c, n*hw)
+}
+
+// BatchNormForward computes, for x [n,c,hw] and the others [c],
+// y[i,j,k] = (x[i,j,k] - mean[j]) * gamma[j]/sqrt(variance[j]+eps) + beta[j];
+// y may be x. (Ioffe and Szegedy 2015, algorithm 1.)
+func BatchNormForward(p *Pool, y, x, mean, variance, gamma, beta []float32, eps float32, n, c, hw int) {
+	checkPlanes(y, x, mean, variance, n, c, hw)
+	checkPlanes(y, x, gamma, beta, n, c, hw)
+	p.eachChannel(channels{f: batchNorm, y: y, x: x, mean: mean, variance: variance, gamma: gamma, beta: beta, eps: eps, c: c, hw: hw}, n*c, hw)
+}
+
+// BatchNormReduce computes, for x, dy [n,c,hw] and the others [c],
+// dbeta[j] = sum of dy[:,j,:] and
+// dgamma[j] = sum of dy[:,j,:] * (x[:,j,:] - mean[j]) / sqrt(variance[j]+eps).
+func BatchNormReduce(p *Pool, dgamma, dbeta, x, dy, mean, variance []float32, eps float32, n, c, hw int) {
+	checkPlanes(dy, x, dgamma, dbeta, n, c, hw)
+	checkPlanes(dy, x, mean, variance, n, c, hw)
+	p.eachChannel(channels{f: batchNormReduce, x: x, dy: dy, mean: mean, variance: variance, dgamma: dgamma, dbeta: dbeta, eps: eps, n: n, c: c, hw: hw}, c, n*hw)
+}
+
+// BatchNormBackward computes the gradient of BatchNormForward for x, dx and
+// dy [n,c,hw], with g = gamma[j]/sqrt(variance[j]+eps). With stored statistics
+// dx = dy*g. With batch, mean and variance were computed from x and carry
+// gradient: dx = g * (dy - dbeta[j]/count - xhat*dgamma[j]/count), where count
+// is n*hw, xhat the normalised x, and dgamma, dbeta are BatchNormReduce's.
+// Without batch they may be nil. dx may be dy.
+func BatchNormBackward(p *Pool, dx, x, dy, gamma, mean, variance, dgamma, dbeta []float32, eps float32, batch bool, n, c, hw int) {
+	checkPlanes(dx, dy, gamma, variance, n, c, hw)
+	if batch {
+		checkPlanes(dx, x, mean, dgamma, n, c, hw)
+		checkPlanes(dx, x, dbeta, dbeta, n, c, hw)
+	}
+	p.eachChannel(channels{f: batchNormBackward, y: dx, x: x, dy: dy, gamma: gamma, mean: mean, variance: variance, dgamma: dgamma, dbeta: dbeta, eps: eps, batchStatistics: batch, n: n, c: c, hw: hw}, n*c, hw)
+}
+
+// inverse is 1/sqrt(variance+eps).
+func inverse(variance, eps float32) float64 {
+	return 1 / math.Sqrt(float64(variance)+float64(eps))
+}
+
+func batchStatistics(t *channels, j int) {
+	count := float64(t.n * t.hw)
+	if count == 0 {
+		t.mean[j], t.variance[j] = 0, 0
+		return
+	}
+	origin := float64(t.x[j*t.hw])
+	var first, second float64
+	for i := range t.n {
+		at := (i*t.c + j) * t.hw
+		s, q := moments(t.x[at:at+t.hw], origin)
+		first += s
+		second += q
+	}
+	shift := first / count
+	t.mean[j] = float32(origin + shift)
+	t.variance[j] = float32(max(second/count-shift*shift, 0))
+}
+
+// moments returns the sums of x-origin and of its square.
+func moments(x []float32, origin float64) (first, second float64) {
+	var s0, s1, q0, q1 float64
+	for ; len(x) >= 2; x = x[2:] {
+		a, b := float64(x[0])-origin, float64(x[1])-origin
+		s0 += a
+		s1 += b
+		q0 += a * a
+		q1 += b * b
+	}
+	for _, v := range x {
+		a := float64(v) - origin
+		s0 += a
+		q0 += a * a
+	}
+	return s0 + s1, q0 + q1
+}
+
+func batchNorm(t *channels, i int) {
+	j := i % t.c
+	y, x := t.y[i*t.hw:(i+1)*t.hw], t.x[i*t.hw:(i+1)*t.hw]
+	mean, beta := t.mean[j], t.beta[j]
+	g := float32(float64(t.gamma[j]) * inverse(t.variance[j], t.eps))
+	for k, v := range x {
+		y[k] = (v-mean)*g + beta
+	}
+}
+
+func batchNormReduce(t *channels, j int) {
+	mean := t.mean[j]
+	var sum, dot float64
+	for i := range t.n {
+		at := (i*t.c + j) * t.hw
+		s, d := deviation(t.x[at:at+t.hw], t.dy[at:at+t.hw], float64(mean))
+		sum += s
+		dot += d
+	}
+	t.dbeta[j] = float32(sum)
+	t.dgamma[j] = float32(dot * inverse(t.variance[j], t.eps))
+}
+
+// deviation returns the sums of dy and of dy*(x-mean).
+func deviation(x, dy []float32, mean float64) (sum, dot float64) {
+	var s0, s1, d0, d1 float64
+	for ; len(x) >= 2 && len(dy) >= 2; x, dy = x[2:], dy[2:] {
+		a, b := float64(dy[0]), float64(dy[1])
+		s0 += a
+		s1 += b
+		d0 += a * (float64(x[0]) - mean)
+		d1 += b * (float64(x[1]) - mean)
+	}
+	if len(x) > 0 {
+		a := float64(dy[0])
+		s0 += a
+		d0 += a * (float64(x[0]) - mean)
+	}
+	return s0 + s1, d0 + d1
+}
+
+func batchNormBackward(t *channels, i int) {
+	j := i % t.c
+	dx, dy := t.y[i*t.hw:(i+1)*t.hw], t.dy[i*t.hw:(i+1)*t.hw]
+	inv := inverse(t.variance[j], t.eps)
+	g := float32(float64(t.gamma[j]) * inv)
+	if !t.batchStatistics {
+		for k, d := range dy {
+			dx[k] = d * g
+		}
+		return
+	}
+	x, mean := t.x[i*t.hw:(i+1)*t.hw], t.mean[j]
+	count := float64(t.n * t.hw)
+	a := float32(float64(t.dbeta[j]) / count)
+	b := float32(float64(t.dgamma[j]) * inv / count)
+	for k, d := range dy {
+		dx[k] = g * (d - a - (x[k]-mean)*b)
+	}
+}
