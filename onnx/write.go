@@ -1,0 +1,162 @@
+package onnx
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// WriteOptions says how a model is laid out in files.
+type WriteOptions struct {
+	// ExternalAbove sends initializers of at least this many bytes to FILE.data.
+	// 0: only where the model would pass protobuf's 2 GiB, and then those of at
+	// least 1 KiB.
+	ExternalAbove int64
+}
+
+// Marshal encodes a model; equal models give equal bytes.
+func Marshal(m *ModelProto) ([]byte, error) {
+	b, err := marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return b, nil
+}
+
+// WriteFile writes a model, which it leaves as it is, and its external data beside
+// it in FILE.data. Either file appears whole or not at all, the data first, and an
+// error leaves no new file behind.
+func WriteFile(path string, m *ModelProto, o WriteOptions) error {
+	above := o.ExternalAbove
+	if above <= 0 && proto.Size(m) > maxBytes {
+		above = 1 << 10
+	}
+	if err := writeModel(path, m, above); err != nil {
+		return fmt.Errorf("onnx: write %s: %w", quote(path), err)
+	}
+	return nil
+}
+
+// WriteTensorFile writes a single TensorProto, as ReadTensorFile reads it.
+func WriteTensorFile(path, name string, t *Tensor) error {
+	b, err := marshal(t.Proto(name))
+	if err == nil {
+		err = writeAtomic(path, func(w io.Writer) error { return writeAll(w, b) })
+	}
+	if err != nil {
+		return fmt.Errorf("onnx: write %s: %w", quote(path), err)
+	}
+	return nil
+}
+
+func marshal(m proto.Message) ([]byte, error) {
+	if size := proto.Size(m); size > maxBytes {
+		return nil, fmt.Errorf("%d bytes: protobuf ends at %d", size, maxBytes)
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+func writeModel(path string, m *ModelProto, above int64) error {
+	dataPath := path + ".data"
+	m, external := externalize(m, filepath.Base(dataPath), above)
+	b, err := marshal(m)
+	if err != nil {
+		return err
+	}
+	model, err := stage(path, func(w io.Writer) error { return writeAll(w, b) })
+	if err != nil {
+		return err
+	}
+	defer model.discard()
+	if len(external) > 0 {
+		_, statErr := os.Lstat(dataPath)
+		if err := writeAtomic(dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
+			return err
+		}
+		if err := model.commit(); err != nil {
+			if os.IsNotExist(statErr) {
+				os.Remove(dataPath)
+			}
+			return err
+		}
+		return nil
+	}
+	return model.commit()
+}
+
+// pageSize is the alignment of external data that lets readers map it into memory.
+const pageSize = 4096
+
+// externalize returns a copy of m, sharing all values, in which initializers of at
+// least above bytes lie in file, and those initializers in the file's order.
+func externalize(m *ModelProto, file string, above int64) (*ModelProto, []*TensorProto) {
+	var moved []*TensorProto
+	if above <= 0 || m.GetGraph() == nil {
+		return m, nil
+	}
+	graph := shallow(m.Graph)
+	graph.Initializer = make([]*TensorProto, len(m.Graph.Initializer))
+	var offset int64
+	for i, t := range m.Graph.Initializer {
+		graph.Initializer[i] = t
+		size := int64(len(t.GetRawData()))
+		if size < above {
+			continue
+		}
+		moved = append(moved, t)
+		t = shallow(t)
+		t.RawData, t.DataLocation = nil, TensorProto_EXTERNAL.Enum()
+		t.ExternalData = []*StringStringEntryProto{
+			entry("location", file),
+			entry("offset", strconv.FormatInt(offset, 10)),
+			entry("length", strconv.FormatInt(size, 10)),
+		}
+		graph.Initializer[i] = t
+		offset += (size + pageSize - 1) / pageSize * pageSize
+	}
+	m = shallow(m)
+	m.Graph = graph
+	return m, moved
+}
+
+// writeTensors writes raw data one after the other, each from a page's start.
+func writeTensors(w io.Writer, tensors []*TensorProto) error {
+	var padding [pageSize]byte
+	for i, t := range tensors {
+		if err := writeAll(w, t.RawData); err != nil {
+			return err
+		}
+		if rest := len(t.RawData) % pageSize; rest > 0 && i < len(tensors)-1 {
+			if err := writeAll(w, padding[rest:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shallow copies a message but none of the messages, lists and bytes it refers to.
+func shallow[M proto.Message](m M) M {
+	src := m.ProtoReflect()
+	dst := src.New()
+	src.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		dst.Set(f, v)
+		return true
+	})
+	dst.SetUnknown(src.GetUnknown())
+	return dst.Interface().(M)
+}
+
+func entry(key, value string) *StringStringEntryProto {
+	return &StringStringEntryProto{Key: proto.String(key), Value: proto.String(value)}
+}
+
+func writeAll(w io.Writer, b []byte) error {
+	_, err := w.Write(b)
+	return err
+}
