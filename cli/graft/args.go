@@ -1,0 +1,242 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// permute rewrites a command line into the only order that urfave/cli parses
+// without loss, VERB --flag=value … -- positionals: left alone, it stops at
+// the first positional and silently ignores every flag after it.
+//
+// Flags may stand before, between and after the positionals, as --flag value,
+// --flag=value, -f value or -f=value; "--" ends them. The common flags may
+// also stand before the verb. Unknown verbs, unknown flags, missing values and
+// values of the wrong kind are usage errors.
+func permute(verbs []*cli.Command, args []string) ([]string, error) {
+	front := newFlagTable(append(commonFlags(), versionFlag))
+	flags, rest, err := front.takeFlags(args)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) == 0 || front.given["help"] || front.given["version"] {
+		if front.given["version"] {
+			return []string{"--version"}, nil
+		}
+		return []string{"--help"}, nil
+	}
+	name, rest := rest[0], rest[1:]
+	if name == "help" {
+		if len(rest) == 0 {
+			return []string{"--help"}, nil
+		}
+		name, rest = rest[0], []string{"--help"}
+	}
+	verb, err := findVerb(verbs, name)
+	if err != nil {
+		return nil, err
+	}
+
+	table := newFlagTable(verb.Flags)
+	table.verb = verb.Name
+	var positionals []string
+	for len(rest) > 0 {
+		var some []string
+		if some, rest, err = table.takeFlags(rest); err != nil {
+			return nil, err
+		}
+		flags = append(flags, some...)
+		if len(rest) > 0 && rest[0] == "--" {
+			positionals = append(positionals, rest[1:]...)
+			break
+		}
+		if len(rest) > 0 {
+			positionals, rest = append(positionals, rest[0]), rest[1:]
+		}
+	}
+	if table.given["help"] {
+		return []string{verb.Name, "--help"}, nil
+	}
+	out := append([]string{verb.Name}, flags...)
+	return append(append(out, "--"), positionals...), nil
+}
+
+func findVerb(verbs []*cli.Command, name string) (*cli.Command, error) {
+	var names []string
+	for _, v := range verbs {
+		if v.HasName(name) {
+			return v, nil
+		}
+		names = append(names, v.Name)
+	}
+	hint := "graft --help lists the verbs"
+	if near, ok := nearest(name, names); ok {
+		hint = "did you mean " + near + "?"
+	}
+	return nil, usagef(hint, "unknown verb %s", quote(name))
+}
+
+// A flagTable finds the flags of one verb by any of their names.
+type flagTable struct {
+	verb   string // "" before the verb
+	byName map[string]cli.Flag
+	long   []string        // candidates for suggestions
+	given  map[string]bool // seen so far, by first name
+}
+
+func newFlagTable(flags []cli.Flag) *flagTable {
+	t := &flagTable{byName: map[string]cli.Flag{}, given: map[string]bool{}}
+	for _, f := range append([]cli.Flag{cli.HelpFlag}, flags...) {
+		for _, n := range f.Names() {
+			t.byName[n] = f
+			if len(n) > 1 {
+				t.long = append(t.long, "--"+n)
+			}
+		}
+	}
+	return t
+}
+
+// takeFlags consumes the flags at the front of args, up to the first
+// positional or "--", and returns them as --name=value.
+func (t *flagTable) takeFlags(args []string) (flags, rest []string, err error) {
+	for len(args) > 0 && isFlag(args[0]) {
+		spelt, value, hasValue := strings.Cut(args[0], "=")
+		f, ok := t.byName[strings.TrimLeft(spelt, "-")]
+		if !ok {
+			return nil, nil, t.unknown(spelt)
+		}
+		args = args[1:]
+		if !hasValue && takesValue(f) {
+			if len(args) > 0 && t.isKnown(args[0]) {
+				return nil, nil, usagef("write "+spelt+"="+args[0]+" if that is the value",
+					"%s needs a value, got the flag %s", spelt, args[0])
+			}
+			if len(args) == 0 || args[0] == "--" {
+				return nil, nil, usagef(t.helpHint(), "%s needs a value", spelt)
+			}
+			value, args = args[0], args[1:]
+		} else if !hasValue {
+			value = "true"
+		}
+		if err := checkKind(f, spelt, value); err != nil {
+			return nil, nil, err
+		}
+		name := f.Names()[0]
+		t.given[name] = true
+		flags = append(flags, "--"+name+"="+value)
+	}
+	return flags, args, nil
+}
+
+// isFlag reports whether a has the form of a flag; "-" is a positional.
+func isFlag(a string) bool { return len(a) > 1 && a[0] == '-' && a != "--" }
+
+func (t *flagTable) isKnown(a string) bool {
+	spelt, _, _ := strings.Cut(a, "=")
+	_, ok := t.byName[strings.TrimLeft(spelt, "-")]
+	return isFlag(a) && ok
+}
+
+func takesValue(f cli.Flag) bool {
+	d, ok := f.(cli.DocGenerationFlag)
+	return ok && d.TakesValue()
+}
+
+// checkKind refuses values that the flag package would refuse in words of its own.
+func checkKind(f cli.Flag, spelt, value string) error {
+	var err error
+	want := ""
+	switch f.(type) {
+	case *cli.BoolFlag:
+		_, err = strconv.ParseBool(value)
+		want = "true or false"
+	case *cli.IntFlag, *cli.Int64Flag:
+		_, err = strconv.ParseInt(value, 0, 64)
+		want = "a whole number"
+	case *cli.Uint64Flag:
+		_, err = strconv.ParseUint(value, 0, 64)
+		want = "a whole number, 0 or more"
+	case *cli.Float64Flag:
+		_, err = strconv.ParseFloat(value, 64)
+		want = "a number"
+	default:
+		if value == "" {
+			return usagef("", "%s needs a value, got an empty one", spelt)
+		}
+	}
+	if err != nil {
+		return usagef("", "%s %s: want %s", spelt, quote(value), want)
+	}
+	return nil
+}
+
+func (t *flagTable) unknown(spelt string) error {
+	where := ""
+	if t.verb != "" {
+		where = t.verb + ": "
+	}
+	name := strings.TrimLeft(spelt, "-")
+	hint := t.helpHint()
+	short, glued := t.byName[name[:min(1, len(name))]]
+	glued = glued && takesValue(short) && len(name) > 1
+	if near, ok := nearest("--"+name, t.long); ok && !(glued && name[1] <= '9') {
+		hint = "did you mean " + near + "?"
+	} else if glued {
+		hint = "did you mean -" + name[:1] + " " + cut(name[1:], maxName) + "?"
+	}
+	return usagef(hint, "%sunknown flag %s", where, quote(spelt))
+}
+
+func (t *flagTable) helpHint() string {
+	if t.verb == "" {
+		return "the flags of a verb follow it; graft --help lists the verbs"
+	}
+	return "graft " + t.verb + " --help lists its flags"
+}
+
+// nearest returns the candidate that name most likely is a misspelling or a
+// beginning of, if there is one.
+func nearest(name string, candidates []string) (string, bool) {
+	best, least := "", 1+len(name)/4
+	for _, c := range candidates {
+		d := editDistance(name, c)
+		if len(strings.TrimLeft(name, "-")) >= 3 && strings.HasPrefix(c, name) {
+			d = 1
+		}
+		if d < least || d == least && best == "" {
+			best, least = c, d
+		}
+	}
+	return best, best != ""
+}
+
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours that turn a into b (optimal string alignment; Damerau 1964).
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return len(a) + len(b) // no flag is that long
+	}
+	before, last := []int(nil), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := last[j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

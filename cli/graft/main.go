@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit statuses; a signal s ends in 128+s.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// verbs is the command line of graft, in the order of its front page.
+func verbs() []*cli.Command {
+	return append([]*cli.Command{}, testOnlyVerbs...)
+}
+
+// testOnlyVerbs lets the tests drive the real main with a verb that needs no model.
+var testOnlyVerbs []*cli.Command
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) (status int) {
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	app := newApp(stdout, stderr)
+	defer func() {
+		if r := recover(); r != nil {
+			if slices.Contains(args, "-v") || slices.Contains(args, "--verbose") {
+				stderr.Write(debug.Stack())
+			}
+			showError(stderr, hinted{fmt.Errorf("internal error: %v", r),
+				"this is a bug of graft: please report it, with the output of the same command and -v"})
+			status = exitFailed
+		}
+	}()
+
+	args, err := permute(app.Commands, args)
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{app.Name}, args...))
+	}
+	if err == nil {
+		return exitDone
+	}
+	var sig interrupted
+	if errors.As(context.Cause(ctx), &sig) {
+		showError(stderr, sig)
+		return 128 + int(sig.Signal)
+	}
+	showError(stderr, err)
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// versionFlag replaces urfave/cli's own, which claims -v: that is --verbose here.
+var versionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Usage: "print the version and stop"}
+
+func newApp(stdout, stderr io.Writer) *cli.App {
+	cli.HelpPrinter = printHelp
+	cli.VersionFlag = versionFlag
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintf(c.App.Writer, "graft %s\n", c.App.Version) }
+	onUsageError := func(_ *cli.Context, err error, _ bool) error { return usagef("", "%v", err) }
+	app := &cli.App{
+		Name:                      "graft",
+		Version:                   version(),
+		Commands:                  verbs(),
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		HideHelpCommand:           true, // permute turns "help VERB" into "VERB --help"
+		DisableSliceFlagSeparator: true, // mlp:512,256 is one value
+		OnUsageError:              onUsageError,
+		CommandNotFound:           func(*cli.Context, string) {}, // permute has refused it
+		ExitErrHandler:            func(*cli.Context, error) {},  // run maps errors to statuses
+	}
+	for _, v := range app.Commands {
+		v.Flags = append(v.Flags, commonFlags()...)
+		v.HideHelpCommand = true // "help" is a legal file name
+		v.OnUsageError = onUsageError
+	}
+	return app
+}
+
+// version is what the Go tool stamped into the binary.
+func version() string {
+	v := "devel"
+	if b, ok := debug.ReadBuildInfo(); ok {
+		if m := b.Main.Version; m != "" && m != "(devel)" {
+			v = m
+		}
+	}
+	return fmt.Sprintf("%s (%s %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// interrupted is the cause of a context cancelled by a signal.
+type interrupted struct{ syscall.Signal }
+
+func (i interrupted) Error() string {
+	if i.Signal == syscall.SIGTERM {
+		return "terminated"
+	}
+	return "interrupted"
+}
+
+// withSignals returns a context that the first SIGINT or SIGTERM cancels, so
+// that the verb can clean up; the second one ends the process at once.
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		for s := range signals {
+			sig := s.(syscall.Signal)
+			if ctx.Err() != nil {
+				os.Exit(128 + int(sig))
+			}
+			cancel(interrupted{sig})
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}

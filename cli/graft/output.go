@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// checkOutput refuses an output path before any work is done for it: one that
+// is also an input (by any name), that lies in no folder, or where something
+// other than a file is. An empty path is fine: there is no output.
+func checkOutput(path string, inputs ...string) error {
+	if path == "" {
+		return nil
+	}
+	if dir := filepath.Dir(path); !isDir(dir) {
+		return hinted{fmt.Errorf("output %s: there is no folder %s", quote(path), quote(dir)),
+			"mkdir -p " + quote(dir)}
+	}
+	out, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("output %s: %w", quote(path), pathless(err))
+	}
+	if !out.Mode().IsRegular() {
+		return fmt.Errorf("output %s: not a file but a %s", quote(path), kindOf(out.Mode()))
+	}
+	for _, in := range inputs {
+		if info, err := os.Stat(in); err == nil && os.SameFile(out, info) {
+			return hinted{fmt.Errorf("output %s: is the input itself, and graft never overwrites its input", quote(path)),
+				"give -o another name"}
+		}
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func kindOf(m fs.FileMode) string {
+	if m.IsDir() {
+		return "folder"
+	}
+	return "device"
+}
+
+// pathless drops the path that package os puts into its errors, unescaped.
+func pathless(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.Err
+	}
+	return err
+}
+
+// writeFile gives the file path the bytes that write writes, all or nothing:
+// they are written beside path, synced and renamed, and nothing is left behind
+// when something fails.
+func writeFile(path string, write func(w io.Writer) error) (err error) {
+	if err := checkOutput(path); err != nil {
+		return err
+	}
+	f, err := createBeside(path)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", quote(path), pathless(err))
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	b := bufio.NewWriter(f)
+	if err := write(b); err != nil {
+		return err
+	}
+	for _, step := range []func() error{b.Flush, f.Sync, f.Close,
+		func() error { return os.Rename(f.Name(), path) }} {
+		if err := step(); err != nil {
+			return fmt.Errorf("output %s: %w", quote(path), pathless(err))
+		}
+	}
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		d.Sync() // makes the rename last; a file system that cannot loses nothing
+		d.Close()
+	}
+	return nil
+}
+
+// createBeside creates an empty file in path's folder. Unlike os.CreateTemp it
+// leaves the mode to the umask, because the file stays.
+func createBeside(path string) (*os.File, error) {
+	for n := 0; ; n++ {
+		name := fmt.Sprintf("%s.%d-%d.tmp", path, os.Getpid(), n)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
