@@ -1,0 +1,211 @@
+package data
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Item is one labelled example.
+type Item struct {
+	Name  string // path inside the source, for messages and reports
+	Label int    // index into Set.Classes; -1 where unlabelled
+}
+
+// Set is a list of examples with their pixels on demand. It is safe for concurrent use as long as nobody changes
+// its fields.
+type Set struct {
+	Classes []string
+	Items   []Item
+
+	src source
+	at  []int // position in src of each item; nil: the same position
+}
+
+// source gives the pixels of example i, in one of two forms; exactly one of the two is not nil.
+type source interface {
+	image(i int) (*Image, error)
+	tensor(i int) (x []float32, shape [3]int)
+}
+
+// Data is what a path holds. Val and Test are nil where the source has none.
+type Data struct {
+	Train, Val, Test *Set
+	Kind             string // "folder", "csv", "npz", "idx" or "arrays"; "zip " in front where it was read from a .zip
+
+	closer io.Closer
+}
+
+// Close frees the files that Open holds; the sets must not be read afterwards.
+func (d *Data) Close() error {
+	if d.closer == nil {
+		return nil
+	}
+	return d.closer.Close()
+}
+
+// Len is the number of examples.
+func (s *Set) Len() int { return len(s.Items) }
+
+// Image decodes example i. The error names the file. Sets of float32 arrays have no images.
+func (s *Set) Image(i int) (*Image, error) {
+	im, err := s.src.image(s.position(i))
+	if err != nil {
+		return nil, fmt.Errorf("data: %s: %w", show(s.Items[i].Name), err)
+	}
+	return im, nil
+}
+
+// Tensor gives example i of a set of float32 arrays, x [C,H,W] row-major; ok is false where the set holds pictures.
+// The slice is the source's own: do not write to it.
+func (s *Set) Tensor(i int) (x []float32, shape [3]int, ok bool) {
+	x, shape = s.src.tensor(s.position(i))
+	return x, shape, x != nil
+}
+
+func (s *Set) position(i int) int {
+	if s.at == nil {
+		return i
+	}
+	return s.at[i]
+}
+
+// Subset is the set of the examples idx of s, in that order; the classes stay.
+func (s *Set) Subset(idx []int) *Set {
+	sub := &Set{Classes: s.Classes, Items: make([]Item, len(idx)), src: s.src, at: make([]int, len(idx))}
+	for k, i := range idx {
+		sub.Items[k] = s.Items[i]
+		sub.at[k] = s.position(i)
+	}
+	return sub
+}
+
+// Counts is the number of examples of each class.
+func (s *Set) Counts() []int {
+	counts := make([]int, len(s.Classes))
+	for _, it := range s.Items {
+		if it.Label >= 0 {
+			counts[it.Label]++
+		}
+	}
+	return counts
+}
+
+// Describe is one line for messages: "244 images, 2 classes: ants 123, bees 121". Long lists are cut.
+func (s *Set) Describe() string {
+	const most = 10
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d images, %d classes", s.Len(), len(s.Classes))
+	for c, n := range s.Counts() {
+		if c == most {
+			fmt.Fprintf(&b, ", … %d more", len(s.Classes)-most)
+			break
+		}
+		sep := ", "
+		if c == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s %d", sep, show(s.Classes[c]), n)
+	}
+	return b.String()
+}
+
+// Split divides s into a training part and a validation part that holds round(fraction*n) of the n examples of each
+// class, at most n-1. Which ones is a function of the seed, the class and n alone; both parts keep the order of s.
+func (s *Set) Split(fraction float64, seed uint64) (train, val *Set, err error) {
+	if !(fraction > 0 && fraction < 1) {
+		return nil, nil, fmt.Errorf("data: split: validation fraction %v, want more than 0 and less than 1", fraction)
+	}
+	byClass := make([][]int, len(s.Classes))
+	for i, it := range s.Items {
+		if it.Label < 0 {
+			return nil, nil, fmt.Errorf("data: split: %s has no label", show(it.Name))
+		}
+		byClass[it.Label] = append(byClass[it.Label], i)
+	}
+	var in, out []int
+	for c, members := range byClass {
+		n := min(int(math.Round(fraction*float64(len(members)))), len(members)-1)
+		for k, j := range Shuffle(len(members), mix(seed, uint64(c)), 0) {
+			if k < n {
+				out = append(out, members[j])
+			} else {
+				in = append(in, members[j])
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil, fmt.Errorf("data: split: a fraction %v of %d examples leaves none to validate on", fraction, s.Len())
+	}
+	slices.Sort(in)
+	slices.Sort(out)
+	return s.Subset(in), s.Subset(out), nil
+}
+
+// FromArrays is the set of the examples x [N,C,H,W] (shape is [C,H,W]) with labels y [N], indices into classes.
+// It panics where the lengths disagree or a label is out of range.
+func FromArrays(x []float32, shape [3]int, y []int, classes []string) *Set {
+	size := shape[0] * shape[1] * shape[2]
+	if size <= 0 || len(x) != len(y)*size {
+		panic("data: FromArrays: len(x) is not len(y) times the shape")
+	}
+	items := make([]Item, len(y))
+	for i, label := range y {
+		if label < 0 || label >= len(classes) {
+			panic("data: FromArrays: label out of range")
+		}
+		items[i] = Item{Name: "x[" + strconv.Itoa(i) + "]", Label: label}
+	}
+	return &Set{Classes: classes, Items: items, src: floats{x, shape}}
+}
+
+// floats is a source of float32 examples, taken as they are.
+type floats struct {
+	x     []float32 // [N,C,H,W]
+	shape [3]int    // C, H, W
+}
+
+func (f floats) image(int) (*Image, error) {
+	return nil, fmt.Errorf("a float32 array, not an image")
+}
+
+func (f floats) tensor(i int) ([]float32, [3]int) {
+	size := f.shape[0] * f.shape[1] * f.shape[2]
+	return f.x[i*size : (i+1)*size : (i+1)*size], f.shape
+}
+
+// raster is a source of 8-bit pictures held in memory.
+type raster struct {
+	pix     []byte // [N,H,W,C]
+	h, w, c int    // c is 1 (gray), 3 (RGB) or 4 (RGB and an alpha that is dropped)
+}
+
+func (r raster) image(i int) (*Image, error) {
+	size := r.h * r.w * r.c
+	pix := r.pix[i*size : (i+1)*size]
+	im := newImage(r.w, r.h)
+	for s, d := 0, 0; d < len(im.Pix); s, d = s+r.c, d+3 {
+		if r.c == 1 {
+			im.Pix[d], im.Pix[d+1], im.Pix[d+2] = pix[s], pix[s], pix[s]
+		} else {
+			copy(im.Pix[d:d+3], pix[s:s+3])
+		}
+	}
+	return im, nil
+}
+
+func (r raster) tensor(int) ([]float32, [3]int) { return nil, [3]int{} }
+
+// show makes a name from outside fit for one line of a message: escaped where it does not print, cut at 200 characters.
+func show(name string) string {
+	if r := []rune(name); len(r) > 200 {
+		name = string(r[:200]) + "…"
+	}
+	if q := strconv.Quote(name); q != `"`+name+`"` || name == "" {
+		return q
+	}
+	return name
+}
