@@ -88,7 +88,7 @@ type flagTable struct {
 
 func newFlagTable(flags []cli.Flag) *flagTable {
 	t := &flagTable{byName: map[string]cli.Flag{}, given: map[string]bool{}}
-	for _, f := range append([]cli.Flag{cli.HelpFlag}, flags...) {
+	for _, f := range append([]cli.Flag{helpFlag}, flags...) {
 		for _, n := range f.Names() {
 			t.byName[n] = f
 			if len(n) > 1 {

@@ -18,8 +18,8 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "train", Usage: "measure a training step"},
 			batchSize("1, with --train 32"),
-			&cli.StringFlag{Name: "size", Usage: "input size in pixels where the model leaves it open, `N or HxW`", DefaultText: "224"},
-			output("write the result to `FILE` instead of stdout"),
+			&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size in pixels, where the model leaves it open", DefaultText: "224"},
+			output("`FILE` write the result here instead of to stdout"),
 		},
 	}
 }

@@ -21,10 +21,10 @@ Examples:
   graft check models/squeezenet1_1
   graft check models/ --rtol 1e-3 --atol 1e-4 --junit report.xml`,
 		Flags: []cli.Flag{
-			number("rtol", 0, 0, math.Inf(1), "relative tolerance `R`", "1e-3; 2e-2 for float16 outputs"),
-			number("atol", 0, 0, math.Inf(1), "absolute tolerance `A`", "1e-7; 2e-2 for float16 outputs"),
-			&cli.StringFlag{Name: "junit", Usage: "write a JUnit report to `FILE`", TakesFile: true},
-			output("write the result to `FILE` instead of stdout"),
+			number("rtol", 0, 0, math.Inf(1), "`R` relative tolerance", "1e-3; 2e-2 for float16 outputs"),
+			number("atol", 0, 0, math.Inf(1), "`A` absolute tolerance", "1e-7; 2e-2 for float16 outputs"),
+			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
+			output("`FILE` write the result here instead of to stdout"),
 		},
 	}
 }

@@ -15,14 +15,14 @@ extractor. Weights of the layers above are left out of the file.
 Examples:
   graft cut squeezenet.onnx --after 12 -o features.onnx
   graft cut squeezenet.onnx --after layer:12 -o features.onnx`,
-		Flags: append([]cli.Flag{output("write the model to `FILE`")}, cutFlags()...),
+		Flags: append([]cli.Flag{output("`FILE` write the model here")}, cutFlags()...),
 	}
 }
 
 // cutFlags say where a model is cut.
 func cutFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "after", Usage: "keep the model up to cut point `N|layer:K|NAME`; see graft inspect",
+		&cli.StringFlag{Name: "after", Usage: "`N|layer:K|NAME` keep the model up to this cut point; graft inspect lists them",
 			DefaultText: "the last one before the final layer"},
 		&cli.BoolFlag{Name: "allow-partial-cut", Usage: "cut a tensor that some path goes around, and lose that path"},
 		outputName(),

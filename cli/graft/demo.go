@@ -3,7 +3,7 @@ package main
 import "github.com/urfave/cli/v2"
 
 func demoVerb() *cli.Command {
-	model := output("write the fine-tuned model to `FILE`")
+	model := output("`FILE` write the fine-tuned model here")
 	model.Value = "demo.onnx"
 	return &cli.Command{
 		Name:      "demo",
@@ -21,7 +21,7 @@ Examples:
   graft demo -o digits.onnx --plot digits.png`,
 		Flags: []cli.Flag{
 			model,
-			&cli.StringFlag{Name: "plot", Usage: "draw the curve into `FILE`", Value: "demo.png", TakesFile: true},
+			&cli.StringFlag{Name: "plot", Usage: "`FILE` draw the curve here", Value: "demo.png", TakesFile: true},
 		},
 	}
 }

@@ -16,7 +16,7 @@ Examples:
   graft eval mine.onnx photos.zip
   graft eval mine.onnx photos/val --json -o eval.json`,
 		Flags: append([]cli.Flag{
-			output("write the result to `FILE` instead of stdout"),
+			output("`FILE` write the result here instead of to stdout"),
 			batchSize("32"),
 			workers(),
 			outputName(),

@@ -8,16 +8,46 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+const everyVerbSection = "Flags of every verb"
+
+// helpFlag and versionFlag replace urfave/cli's own; its version flag claims
+// -v, which is --verbose here.
+var (
+	helpFlag    = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show this help", Category: everyVerbSection}
+	versionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Usage: "print the version and stop"}
+)
+
 // commonFlags are understood by every verb. Each call makes new ones: urfave/cli
 // keeps parsed values in the flags.
 func commonFlags() []cli.Flag {
-	return []cli.Flag{
-		whole("threads", 0, 1, "use `N` threads", "all cores"),
-		&cli.Uint64Flag{Name: "seed", Usage: "start all random numbers from `N`"},
+	return section(everyVerbSection,
+		whole("threads", 0, 1, "`N` compute with this many threads", "all cores"),
+		&cli.Uint64Flag{Name: "seed", Usage: "`N` start all random numbers here"},
 		&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print no progress, only warnings and errors"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print details"},
+	)
+}
+
+// section puts flags under a heading of the verb's help.
+func section(heading string, flags ...cli.Flag) []cli.Flag {
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.BoolFlag:
+			f.Category = heading
+		case *cli.IntFlag:
+			f.Category = heading
+		case *cli.Uint64Flag:
+			f.Category = heading
+		case *cli.Float64Flag:
+			f.Category = heading
+		case *cli.StringFlag:
+			f.Category = heading
+		case *cli.StringSliceFlag:
+			f.Category = heading
+		}
 	}
+	return flags
 }
 
 // output is -o/--output FILE.
@@ -28,7 +58,7 @@ func output(usage string) *cli.StringFlag {
 // word is a flag whose value is one of a few words; "" stands for the
 // library's own choice, which fallback describes in the help.
 func word(name, usage, fallback string, words ...string) *cli.StringFlag {
-	return &cli.StringFlag{Name: name, Usage: usage + " `" + strings.Join(words, "|") + "`", DefaultText: fallback,
+	return &cli.StringFlag{Name: name, Usage: "`" + strings.Join(words, "|") + "` " + usage, DefaultText: fallback,
 		Action: func(_ *cli.Context, v string) error {
 			for _, w := range words {
 				if v == w {
@@ -88,28 +118,28 @@ func repeated(name, usage string) *cli.StringSliceFlag {
 // models written by graft carry it in their metadata.
 func preprocessingFlags() []cli.Flag {
 	const stored = "from the model"
-	return []cli.Flag{
-		&cli.StringFlag{Name: "size", Usage: "input size in pixels, `N or HxW`", DefaultText: stored},
-		&cli.StringFlag{Name: "mean", Usage: "subtract `R,G,B`, in pixel units 0 to 255", DefaultText: stored},
-		&cli.StringFlag{Name: "std", Usage: "then divide by `R,G,B`, in pixel units", DefaultText: stored},
-		word("channels", "order of the channels:", stored, "rgb", "bgr", "gray"),
-		word("layout", "order of the input's axes:", stored, "nchw", "nhwc"),
-	}
+	return section("Preprocessing",
+		&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size in pixels", DefaultText: stored},
+		&cli.StringFlag{Name: "mean", Usage: "`R,G,B` subtract these, in pixel units 0 to 255", DefaultText: stored},
+		&cli.StringFlag{Name: "std", Usage: "`R,G,B` then divide by these", DefaultText: stored},
+		word("channels", "order of the channels", stored, "rgb", "bgr", "gray"),
+		word("layout", "order of the input's axes", stored, "nchw", "nhwc"),
+	)
 }
 
 // batchSize is -b/--batch-size N.
 func batchSize(fallback string) *cli.IntFlag {
-	return whole("batch-size", 0, 1, "images in a batch, `N`", fallback, "b")
+	return whole("batch-size", 0, 1, "`N` images in a batch", fallback, "b")
 }
 
 // workers is -j/--workers N.
 func workers() *cli.IntFlag {
-	return whole("workers", 0, 1, "decode images in `N` goroutines", "as --threads", "j")
+	return whole("workers", 0, 1, "`N` decode this many images at a time", "as --threads", "j")
 }
 
 // outputName is --output-name NAME.
 func outputName() *cli.StringFlag {
-	return &cli.StringFlag{Name: "output-name", Usage: "in a model with several outputs, the one called `NAME`"}
+	return &cli.StringFlag{Name: "output-name", Usage: "`NAME` the output to use, where the model has several"}
 }
 
 // threads is the number of threads that --threads asks for.

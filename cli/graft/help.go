@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 )
@@ -52,7 +51,7 @@ Usage: graft VERB MODEL [DATA] [flags]
 		}
 	}
 	b.WriteString("\nFlags of every verb:\n")
-	writeFlags(b, append(commonFlags(), cli.HelpFlag, versionFlag))
+	writeFlags(b, append(commonFlags(), helpFlag, versionFlag))
 	b.WriteString("\ngraft VERB --help shows the flags of a verb and examples.\n")
 }
 
@@ -61,67 +60,75 @@ func verbPage(b *strings.Builder, v *cli.Command) {
 	if v.Description != "" {
 		b.WriteString("\n" + strings.TrimSpace(v.Description) + "\n")
 	}
-	isCommon := map[string]bool{"help": true}
-	for _, f := range commonFlags() {
-		isCommon[f.Names()[0]] = true
-	}
-	var own, shared []cli.Flag
+	var headings []string
+	bySection := map[string][]cli.Flag{}
 	for _, f := range v.Flags {
-		if isCommon[f.Names()[0]] {
-			shared = append(shared, f)
-		} else {
-			own = append(own, f)
+		heading := f.(cli.CategorizableFlag).GetCategory()
+		if heading == "" {
+			heading = "Flags"
 		}
+		if bySection[heading] == nil {
+			headings = append(headings, heading)
+		}
+		bySection[heading] = append(bySection[heading], f)
 	}
-	if len(own) > 0 {
-		b.WriteString("\nFlags:\n")
-		writeFlags(b, own)
+	for _, heading := range headings {
+		b.WriteString("\n" + heading + ":\n")
+		writeFlags(b, bySection[heading])
 	}
-	b.WriteString("\nFlags of every verb:\n")
-	writeFlags(b, shared)
 }
 
-// writeFlags writes a line a flag: its names, its value and what it does.
+// The flag lists fit 80 columns; a longer name gets a line of its own.
+const (
+	flagColumn = 32
+	helpWidth  = 80
+)
+
+// writeFlags writes each flag's names and value on the left, what it does on
+// the right.
 func writeFlags(b *strings.Builder, flags []cli.Flag) {
-	var left, right []string
-	width := 0
 	for _, f := range flags {
-		l, r := flagLine(f)
-		left, right = append(left, l), append(right, r)
-		width = max(width, utf8.RuneCountInString(l))
-	}
-	for i, l := range left {
-		fmt.Fprintf(b, "  %s%s  %s\n", l, strings.Repeat(" ", width-utf8.RuneCountInString(l)), right[i])
+		left, right := flagLine(f)
+		line := "  " + left
+		if len(line) > flagColumn-2 {
+			b.WriteString(line + "\n")
+			line = ""
+		}
+		line += strings.Repeat(" ", flagColumn-len(line)-1)
+		for _, word := range strings.Fields(right) {
+			if len(line)+1+len(word) > helpWidth {
+				b.WriteString(line + "\n")
+				line = strings.Repeat(" ", flagColumn-1)
+			}
+			line += " " + word
+		}
+		b.WriteString(line + "\n")
 	}
 }
 
-// flagLine splits a flag into "-b, --batch-size N" and its explanation. The
-// value's name is what stands between backquotes in Usage, as in package flag.
+// flagLine splits a flag into "-b, --batch-size N" and its explanation. A flag
+// with a value has its name between backquotes at the start of Usage: "`N` images
+// in a batch".
 func flagLine(f cli.Flag) (left, right string) {
 	d := f.(cli.DocGenerationFlag)
-	short, long := "    ", ""
+	left = "    "
 	for _, n := range f.Names() {
 		if len(n) == 1 {
-			short = "-" + n + ", "
-		} else {
-			long += "--" + n
+			left = "-" + n + ", "
 		}
 	}
-	before, rest, _ := strings.Cut(d.GetUsage(), "`")
-	value, after, _ := strings.Cut(rest, "`")
-	left = short + long
-	if d.TakesValue() {
-		left += " " + value
+	left += "--" + f.Names()[0]
+	right = d.GetUsage()
+	if !d.TakesValue() {
+		return left, right
 	}
-	// A value in the middle of a sentence is part of it, at the end it is not.
-	right = before + value + after
-	if after == "" {
-		right = strings.TrimRight(before, " ,:")
-	}
+	value, right, _ := strings.Cut(strings.TrimPrefix(right, "`"), "`")
+	left += " " + value
+	right = strings.TrimSpace(right)
 	if _, many := f.(cli.DocGenerationSliceFlag); many {
 		right += " (repeatable)"
-	} else if text := d.GetDefaultText(); d.TakesValue() && text != "" && text != `""` {
-		right += " (default: " + strings.Trim(text, `"`) + ")"
+	} else if text := strings.Trim(d.GetDefaultText(), `"`); text != "" {
+		right += " (default: " + text + ")"
 	}
 	return left, right
 }

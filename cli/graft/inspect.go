@@ -19,7 +19,7 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "nodes", Usage: "list every node with its shapes"},
 			outputName(),
-			output("write the result to `FILE` instead of stdout"),
+			output("`FILE` write the result here instead of to stdout"),
 		},
 	}
 }

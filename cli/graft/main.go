@@ -69,12 +69,9 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	return exitFailed
 }
 
-// versionFlag replaces urfave/cli's own, which claims -v: that is --verbose here.
-var versionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Usage: "print the version and stop"}
-
 func newApp(stdout, stderr io.Writer) *cli.App {
 	cli.HelpPrinter = printHelp
-	cli.VersionFlag = versionFlag
+	cli.HelpFlag, cli.VersionFlag = helpFlag, versionFlag
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintf(c.App.Writer, "graft %s\n", c.App.Version) }
 	onUsageError := func(_ *cli.Context, err error, _ bool) error { return usagef("", "%v", err) }
 	app := &cli.App{

@@ -59,7 +59,7 @@ func probeVerb() *cli.Command {
 	v.Name = "probe"
 	v.Action = runProbe
 	v.Flags = append(v.Flags,
-		&cli.StringFlag{Name: "fail", Usage: "end in `plain|hint|long|hostile|late|panic`"},
+		&cli.StringFlag{Name: "fail", Usage: "`WAY` to end"},
 		&cli.BoolFlag{Name: "wait", Usage: "wait for the context to end"},
 		&cli.BoolFlag{Name: "stubborn", Usage: "wait and ignore the context"},
 		&cli.BoolFlag{Name: "stages", Usage: "talk"},

@@ -16,9 +16,9 @@ Examples:
   graft predict mine.onnx photo.jpg
   graft predict mine.onnx photos/ --top 1 --csv -o predictions.csv`,
 		Flags: append([]cli.Flag{
-			whole("top", 5, 1, "show the `K` likeliest classes", ""),
+			whole("top", 5, 1, "`K` show this many classes, the likeliest first", ""),
 			&cli.BoolFlag{Name: "csv", Usage: "print a line file,rank,class,probability for each"},
-			output("write the result to `FILE` instead of stdout"),
+			output("`FILE` write the result here instead of to stdout"),
 			batchSize("1"),
 			workers(),
 			outputName(),

@@ -17,8 +17,8 @@ Examples:
   graft run model.onnx --input x=x.npy --out result
   graft run model.onnx --input image=cat.png --input mask=mask.npy --out result`,
 		Flags: append([]cli.Flag{
-			repeated("input", "feed the input `NAME=FILE`"),
-			&cli.StringFlag{Name: "out", Usage: "write the outputs into `DIR`"},
+			repeated("input", "`NAME=FILE` give the input NAME the tensor in FILE"),
+			&cli.StringFlag{Name: "out", Usage: "`DIR` write the outputs here"},
 		}, preprocessingFlags()...),
 	}
 }
