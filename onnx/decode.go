@@ -42,18 +42,23 @@ var bitsOf = map[TensorProto_DataType]int{
 // values in a field that does not belong to the type or in two fields, and any
 // count that differs from what the shape needs, before it allocates.
 func TensorOf(p *TensorProto) (*Tensor, error) {
-	shape, err := checkTensor(p)
+	t, err := tensorOf(p)
 	if err != nil {
-		return nil, tensorError(p, err)
-	}
-	t, err := newTensor(TensorProto_DataType(p.GetDataType()), shape)
-	if err != nil {
-		return nil, tensorError(p, err)
-	}
-	if err := t.decode(p); err != nil {
 		return nil, tensorError(p, err)
 	}
 	return t, nil
+}
+
+func tensorOf(p *TensorProto) (*Tensor, error) {
+	shape, err := checkTensor(p)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTensor(TensorProto_DataType(p.GetDataType()), shape)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.decode(p)
 }
 
 // checkTensor holds for every type of the standard: the values lie in one field,
@@ -69,7 +74,7 @@ func checkTensor(p *TensorProto) ([]int, error) {
 	if p.GetDataLocation() == TensorProto_EXTERNAL {
 		return nil, fmt.Errorf("external data %s: not loaded", quote(externalValue(p, "location")))
 	}
-	shape, n, err := dimsOf(p)
+	shape, n, err := shapeOf(p.GetDims())
 	if err != nil {
 		return nil, err
 	}
@@ -105,12 +110,12 @@ func checkRaw(p *TensorProto, t TensorProto_DataType, n int) error {
 	return nil
 }
 
-// dimsOf returns the shape of a tensor and its number of elements.
-func dimsOf(p *TensorProto) ([]int, int, error) {
-	shape := make([]int, len(p.GetDims()))
-	for i, d := range p.GetDims() {
+// shapeOf returns dims as a shape, and its number of elements.
+func shapeOf(dims []int64) ([]int, int, error) {
+	shape := make([]int, len(dims))
+	for i, d := range dims {
 		if shape[i] = int(d); int64(shape[i]) != d {
-			return nil, 0, fmt.Errorf("shape %s: size out of range", shapeText(p.GetDims()))
+			return nil, 0, fmt.Errorf("shape %s: size out of range", shapeText(dims))
 		}
 	}
 	n, err := numel(shape)

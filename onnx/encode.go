@@ -70,7 +70,7 @@ func (t *Tensor) bytes() [][]byte {
 // even where the type is FLOAT16 or BFLOAT16. It refuses values whose shape or Go
 // type is not that of p.
 func SetData(p *TensorProto, t *Tensor) error {
-	shape, n, err := dimsOf(p)
+	shape, n, err := shapeOf(p.GetDims())
 	if err != nil {
 		return tensorError(p, err)
 	}

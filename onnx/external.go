@@ -105,7 +105,7 @@ func (l *loader) readRegion(r region) ([]byte, error) {
 // regionOf returns the bytes a tensor names, which must be as many as its type
 // and shape need.
 func regionOf(p *TensorProto) (region, error) {
-	_, n, err := dimsOf(p)
+	_, n, err := shapeOf(p.GetDims())
 	if err != nil {
 		return region{}, err
 	}

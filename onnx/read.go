@@ -45,9 +45,9 @@ func ReadTensorFile(path string) (*Tensor, string, error) {
 	if err := readMessage(path, p, one); err != nil {
 		return nil, "", err
 	}
-	t, err := TensorOf(p)
+	t, err := tensorOf(p)
 	if err != nil {
-		return nil, "", fmt.Errorf("onnx: %s: %w", quote(path), err)
+		return nil, "", fmt.Errorf("onnx: %s: tensor %s: %w", quote(path), quote(p.GetName()), err)
 	}
 	return t, p.GetName(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 )
 
 // Tensor is a dense array in row-major order.
@@ -236,4 +237,9 @@ func quote(name string) string {
 		return strconv.Quote(name[:200]) + "..."
 	}
 	return strconv.Quote(name)
+}
+
+// cut is quote without the quotes, for operator names.
+func cut(name string) string {
+	return strings.ReplaceAll(quote(name), `"`, "")
 }
