@@ -27,17 +27,24 @@ type Pool struct {
 
 	sums   []float64 // partial sums of reductions, in a fixed order
 	packed []float32 // operands repacked once a call, read by all workers
+	taps   []tap     // of the convolution under way
+	which  []int     // the kernel positions among them
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
 type tasks struct {
-	vector   vector
-	planes   planes
-	channels channels
-	window   windowTask
-	softmax  softmax
-	update   update
-	copying  copying
+	vector      vector
+	planes      planes
+	channels    channels
+	window      windowTask
+	softmax     softmax
+	update      update
+	copying     copying
+	product     product
+	correlation correlation
+	transpose   transpose
+	depthwise   depthwise
+	strided     strided
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
@@ -47,10 +54,12 @@ type task interface {
 
 // worker is one thread of a Pool and the memory it packs operands into.
 type worker struct {
-	scratch []float32
-	parked  atomic.Bool
-	wake    chan struct{}
-	_       [64]byte // keeps neighbours off this cache line
+	scratch  []float32
+	segments []segment
+	places   []int
+	parked   atomic.Bool
+	wake     chan struct{}
+	_        [64]byte // keeps neighbours off this cache line
 }
 
 const (

@@ -1,0 +1,256 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// guarded returns n elements with sentinels before and after, and a check
+// that the sentinels survive.
+func guarded(t testing.TB, n int) ([]float32, func()) {
+	const guard, sentinel = 17, -12345.5
+	all := make([]float32, n+2*guard)
+	for i := range all {
+		all[i] = sentinel
+	}
+	return all[guard : guard+n], func() {
+		t.Helper()
+		for i, v := range all {
+			if (i < guard || i >= guard+n) && v != sentinel {
+				t.Fatalf("element %d outside the output was overwritten", i-guard)
+			}
+		}
+	}
+}
+
+func random(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// near fails unless got is within tol of want, relative to the largest of want.
+func near(t testing.TB, name string, got []float32, want []float64, tol float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d elements, want %d", name, len(got), len(want))
+	}
+	top := 1e-30
+	for _, v := range want {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			top = max(top, math.Abs(v))
+		}
+	}
+	for i, v := range want {
+		g := float64(got[i])
+		if math.IsNaN(v) && math.IsNaN(g) || g == v {
+			continue
+		}
+		if !(math.Abs(g-v) <= tol*top) {
+			t.Fatalf("%s: element %d is %v, want %v (largest %v)", name, i, g, v, top)
+		}
+	}
+}
+
+// eachProduct calls f with the places in y, x and w of every product that the
+// convolution sums: the loop nest in ConvForward's comment.
+func (g *Conv) eachProduct(f func(y, x, w int)) {
+	cg, mg := g.C/g.Group, g.M/g.Group
+	for n := range g.N {
+		for m := range g.M {
+			for oh := range g.OutH {
+				for ow := range g.OutW {
+					for c := range cg {
+						for kh := range g.KernelH {
+							for kw := range g.KernelW {
+								h, w := oh*g.StrideH-g.PadTop+kh*g.DilationH, ow*g.StrideW-g.PadLeft+kw*g.DilationW
+								if h >= 0 && h < g.H && w >= 0 && w < g.W {
+									f(((n*g.M+m)*g.OutH+oh)*g.OutW+ow, ((n*g.C+m/mg*cg+c)*g.H+h)*g.W+w, ((m*cg+c)*g.KernelH+kh)*g.KernelW+kw)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// sized fills in OutH and OutW by ONNX's formula.
+func sized(g Conv) Conv {
+	out := func(size, pad, kernel, dilation, stride int) int {
+		return max((size+pad-dilation*(kernel-1)-1)/stride+1, 0)
+	}
+	g.OutH = out(g.H, g.PadTop+g.PadBottom, g.KernelH, g.DilationH, g.StrideH)
+	g.OutW = out(g.W, g.PadLeft+g.PadRight, g.KernelW, g.DilationW, g.StrideW)
+	return g
+}
+
+// square is an n x c x h x h convolution with m square kernels.
+func square(n, c, h, m, kernel, stride, pad, group int) Conv {
+	return sized(Conv{N: n, C: c, H: h, W: h, M: m, Group: group, KernelH: kernel, KernelW: kernel,
+		StrideH: stride, StrideW: stride, DilationH: 1, DilationW: 1, PadTop: pad, PadLeft: pad, PadBottom: pad, PadRight: pad})
+}
+
+func convCases() []Conv {
+	cases := []Conv{
+		square(0, 3, 5, 4, 3, 1, 1, 1),
+		square(1, 1, 1, 1, 1, 1, 0, 1),
+		square(2, 3, 12, 5, 3, 1, 1, 1),   // 144 pixels an image: one block exactly
+		square(1, 2, 12, 2, 3, 1, 1, 1),   // one block in all
+		square(1, 29, 13, 17, 3, 1, 1, 1), // 169 pixels, channels in two depth blocks
+		square(3, 40, 7, 9, 3, 1, 1, 1),   // blocks that straddle images
+		square(2, 3, 23, 8, 7, 2, 3, 1),   // a stem
+		square(2, 5, 9, 6, 3, 2, 1, 1),
+		square(2, 5, 9, 6, 3, 3, 1, 1),
+		square(2, 4, 8, 6, 1, 2, 0, 1), // classes without taps
+		square(2, 300, 5, 7, 1, 1, 0, 1),
+		square(1, 4, 5, 520, 1, 1, 0, 1), // several blocks of rows
+		square(7, 33, 1, 10, 1, 1, 0, 1), // squeeze and excite
+		square(2, 6, 10, 9, 3, 1, 1, 3),
+		square(2, 6, 10, 6, 3, 1, 1, 6),
+		square(2, 6, 10, 12, 3, 2, 1, 6), // depth multiplier 2
+		square(2, 6, 11, 6, 5, 2, 2, 6),
+		square(1, 4, 3, 3, 3, 1, 4, 1), // pads wider than the kernel
+		square(1, 4, 9, 3, 4, 5, 0, 1), // stride larger than the kernel
+		sized(Conv{N: 2, C: 3, H: 9, W: 14, M: 4, Group: 1, KernelH: 3, KernelW: 2, StrideH: 2, StrideW: 1, DilationH: 1, DilationW: 3, PadTop: 2, PadLeft: 0, PadBottom: 1, PadRight: 3}),
+		sized(Conv{N: 1, C: 4, H: 11, W: 10, M: 4, Group: 2, KernelH: 2, KernelW: 3, StrideH: 1, StrideW: 3, DilationH: 2, DilationW: 2, PadTop: 0, PadLeft: 3, PadBottom: 2, PadRight: 1}),
+		sized(Conv{N: 2, C: 5, H: 7, W: 12, M: 5, Group: 5, KernelH: 3, KernelW: 4, StrideH: 3, StrideW: 2, DilationH: 2, DilationW: 1, PadTop: 3, PadLeft: 1, PadBottom: 0, PadRight: 2}),
+		sized(Conv{N: 1, C: 3, H: 1, W: 147, M: 3, Group: 1, KernelH: 1, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadLeft: 1, PadRight: 1}),
+		sized(Conv{N: 1, C: 1, H: 40, W: 40, M: 3, Group: 1, KernelH: 19, KernelW: 17, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1}),
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
+	for range 60 {
+		group := pick(1, 3)
+		g := Conv{N: pick(1, 3), C: group * pick(1, 4), H: pick(1, 12), W: pick(1, 15), M: group * pick(1, 5), Group: group,
+			KernelH: pick(1, 4), KernelW: pick(1, 4), StrideH: pick(1, 3), StrideW: pick(1, 3), DilationH: pick(1, 3), DilationW: pick(1, 3),
+			PadTop: pick(0, 4), PadLeft: pick(0, 4), PadBottom: pick(0, 4), PadRight: pick(0, 4)}
+		if g = sized(g); g.OutH > 0 && g.OutW > 0 {
+			cases = append(cases, g)
+		}
+	}
+	return cases
+}
+
+func TestConv(t *testing.T) {
+	pools := testPools(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, g := range convCases() {
+		t.Run(fmt.Sprintf("%+v", g), func(t *testing.T) {
+			x := random(r, g.N*g.C*g.H*g.W)
+			w := random(r, g.M*(g.C/g.Group)*g.KernelH*g.KernelW)
+			dy := random(r, g.N*g.M*g.OutH*g.OutW)
+			bias := random(r, g.M)
+			wantY, wantDx, wantDw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+			for i := range wantY {
+				wantY[i] = float64(bias[i/(g.OutH*g.OutW)%g.M])
+			}
+			g.eachProduct(func(i, j, k int) {
+				wantY[i] += float64(x[j]) * float64(w[k])
+				wantDx[j] += float64(dy[i]) * float64(w[k])
+				wantDw[k] += float64(dy[i]) * float64(x[j])
+			})
+			agree(t, pools, "forward", len(dy), wantY, func(p *Pool, y []float32) { ConvForward(p, &g, y, x, w, bias) })
+			agree(t, pools, "data", len(x), wantDx, func(p *Pool, dx []float32) { ConvBackwardData(p, &g, dx, dy, w) })
+			agree(t, pools, "weights", len(w), wantDw, func(p *Pool, dw []float32) { ConvBackwardWeights(p, &g, dw, x, dy) })
+		})
+	}
+}
+
+func TestConvWithoutBias(t *testing.T) {
+	g := square(1, 2, 4, 3, 3, 1, 1, 1)
+	y := make([]float32, 3*16)
+	for i := range y {
+		y[i] = float32(math.NaN())
+	}
+	w := make([]float32, 3*2*9)
+	ConvForward(nil, &g, y, make([]float32, 2*16), w, nil)
+	for i, v := range y {
+		if v != 0 {
+			t.Fatalf("element %d is %v, want 0", i, v)
+		}
+	}
+}
+
+// testPools are the thread counts that must agree bit for bit.
+func testPools(t testing.TB) []*Pool {
+	pools := []*Pool{nil}
+	for _, n := range []int{1, 2, 3, 5} {
+		p := NewPool(n)
+		t.Cleanup(p.Close)
+		pools = append(pools, p)
+	}
+	return pools
+}
+
+// agree runs f on every pool with a guarded output of n elements full of NaN
+// and compares the first with want and the others with the first.
+func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f func(p *Pool, y []float32)) {
+	t.Helper()
+	var first []float32
+	for _, p := range pools {
+		y, check := guarded(t, n)
+		for i := range y {
+			y[i] = float32(math.NaN())
+		}
+		f(p, y)
+		check()
+		if first == nil {
+			near(t, name, y, want, 1e-5)
+			first = y
+		}
+		for i, v := range y {
+			if math.Float32bits(v) != math.Float32bits(first[i]) {
+				t.Fatalf("%s: element %d is %v on %d threads, %v on one", name, i, v, p.Threads(), first[i])
+			}
+		}
+	}
+}
+
+func benchmarkConv(b *testing.B, run func(p *Pool, g *Conv, y, x, w []float32), layers ...Conv) {
+	p := NewPool(2)
+	defer p.Close()
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, g := range layers {
+		name := fmt.Sprintf("n=%d/c=%d/m=%d/h=%d/k=%d/s=%d", g.N, g.C, g.M, g.H, g.KernelH, g.StrideH)
+		b.Run(name, func(b *testing.B) {
+			x, w, y := random(r, g.N*g.C*g.H*g.W), random(r, g.M*g.C/g.Group*g.KernelH*g.KernelW), random(r, g.N*g.M*g.OutH*g.OutW)
+			run(p, &g, y, x, w)
+			for b.Loop() {
+				run(p, &g, y, x, w)
+			}
+			flop := 2 * float64(len(y)) * float64(g.C/g.Group*g.KernelH*g.KernelW)
+			b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}
+
+// denseLayers are ResNet-18's four stages, its stem, a strided layer, small
+// networks for 32x32 images, and MobileNetV2's and SqueezeNet's 1x1 layers.
+var denseLayers = []Conv{
+	square(16, 64, 56, 64, 3, 1, 1, 1), square(16, 128, 28, 128, 3, 1, 1, 1),
+	square(16, 256, 14, 256, 3, 1, 1, 1), square(16, 512, 7, 512, 3, 1, 1, 1),
+	square(4, 3, 224, 64, 7, 2, 3, 1), square(16, 128, 28, 256, 3, 2, 1, 1),
+	square(32, 16, 32, 16, 3, 1, 1, 1), square(32, 64, 8, 64, 3, 1, 1, 1), square(1, 512, 7, 512, 3, 1, 1, 1),
+	square(16, 64, 56, 16, 1, 1, 0, 1), square(16, 96, 14, 576, 1, 1, 0, 1),
+}
+
+var depthwiseLayers = []Conv{
+	square(16, 144, 56, 144, 3, 1, 1, 144), square(16, 96, 112, 96, 3, 2, 1, 96), square(16, 384, 14, 384, 3, 1, 1, 384),
+}
+
+func forward(p *Pool, g *Conv, y, x, w []float32) { ConvForward(p, g, y, x, w, nil) }
+func data(p *Pool, g *Conv, y, x, w []float32)    { ConvBackwardData(p, g, x, y, w) }
+func weights(p *Pool, g *Conv, y, x, w []float32) { ConvBackwardWeights(p, g, w, x, y) }
+
+func BenchmarkConvForward(b *testing.B)              { benchmarkConv(b, forward, denseLayers...) }
+func BenchmarkConvBackwardData(b *testing.B)         { benchmarkConv(b, data, denseLayers...) }
+func BenchmarkConvBackwardWeights(b *testing.B)      { benchmarkConv(b, weights, denseLayers...) }
+func BenchmarkDepthwiseForward(b *testing.B)         { benchmarkConv(b, forward, depthwiseLayers...) }
+func BenchmarkDepthwiseBackwardData(b *testing.B)    { benchmarkConv(b, data, depthwiseLayers...) }
+func BenchmarkDepthwiseBackwardWeights(b *testing.B) { benchmarkConv(b, weights, depthwiseLayers...) }
