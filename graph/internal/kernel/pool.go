@@ -44,6 +44,7 @@ type tasks struct {
 	correlation correlation
 	transpose   transpose
 	depthwise   depthwise
+	gemm        gemm
 	strided     strided
 }
 
