@@ -81,16 +81,24 @@ func checkTensor(p *TensorProto) ([]int, error) {
 	if p.RawData != nil {
 		return shape, checkRaw(p, t, n)
 	}
-	field, perElement := typedField(t)
+	return shape, checkTyped(p, t, n)
+}
+
+// checkTyped holds for the values of a tensor without raw_data.
+func checkTyped(p *TensorProto, t TensorProto_DataType, n int) error {
+	field, need := typedField(t)
+	got := 0
 	for _, f := range typedCounts(p) {
-		switch {
-		case f.name != field && f.count > 0:
-			return nil, fmt.Errorf("%d values in %s: type %s belongs into %s", f.count, f.name, typeName(t), field)
-		case f.name == field && f.count != perElement(n):
-			return nil, fmt.Errorf("%d values in %s: shape %s needs %d", f.count, field, shapeText(shape), perElement(n))
+		if f.name == field {
+			got = f.count
+		} else if f.count > 0 {
+			return fmt.Errorf("%d values in %s: type %s belongs into %s", f.count, f.name, typeName(t), field)
 		}
 	}
-	return shape, nil
+	if got != need(n) {
+		return fmt.Errorf("%d values in %s: shape %s needs %d", got, field, shapeText(p.GetDims()), need(n))
+	}
+	return nil
 }
 
 func checkRaw(p *TensorProto, t TensorProto_DataType, n int) error {
