@@ -1,0 +1,174 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"graft/graph/internal/kernel"
+	"graft/onnx"
+)
+
+// Builder turns the steps of a model into nodes of one Gorgonia graph.
+type Builder struct {
+	Graph *gorgonia.ExprGraph
+	Pool  *kernel.Pool
+	// Training makes Dropout live; BatchStatistics names the BatchNormalization
+	// outputs that are normalised by their batch.
+	Training        bool
+	BatchStatistics map[string]bool
+	// Seed is what Dropout draws from; the owner changes it at every step.
+	Seed uint64
+	// Statistics are the batch statistics of this graph, in order of creation.
+	Statistics []Statistics
+
+	nodes  map[*Value]*gorgonia.Node
+	needs  map[*gorgonia.Node]bool // nodes that depend on what learns
+	used   map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
+	taps   gorgonia.Nodes
+	lastID int
+	err    error
+}
+
+// Statistics is one BatchNormalization on batch statistics.
+type Statistics struct {
+	Mean, Var *Value         // the running statistics
+	Node      *gorgonia.Node // [2,C]: mean and biased variance of the batch
+	Count     int            // elements behind each of them
+	Momentum  float32        // share of the old value, ONNX's sense
+}
+
+// NewBuilder starts a graph whose kernels run on p.
+func NewBuilder(p *kernel.Pool) *Builder {
+	return &Builder{Graph: gorgonia.NewGraph(), Pool: p, nodes: map[*Value]*gorgonia.Node{},
+		needs: map[*gorgonia.Node]bool{}, used: map[*gorgonia.Node]bool{}}
+}
+
+// Set says which node computes v.
+func (b *Builder) Set(v *Value, n *gorgonia.Node) { b.nodes[v] = n }
+
+// Node returns the node of v; a constant becomes an input node when first asked for.
+func (b *Builder) Node(v *Value) *gorgonia.Node {
+	n := b.nodes[v]
+	if n == nil && v.Const != nil {
+		n = b.Input(v.Name, dense(v.Const))
+		b.nodes[v] = n
+	}
+	if n == nil {
+		panic(fmt.Sprintf("no node computes %q", v.Name))
+	}
+	return n
+}
+
+// Input adds an input node that holds t. The name is for drawings; Gorgonia would
+// merge inputs of equal names, so that each gets a number.
+func (b *Builder) Input(name string, t *tensor.Dense) *gorgonia.Node {
+	return gorgonia.NewTensor(b.Graph, t.Dtype(), t.Dims(), gorgonia.WithShape(t.Shape()...),
+		gorgonia.WithName(fmt.Sprintf("%s #%d", name, b.nextID())), gorgonia.WithValue(t))
+}
+
+// Learn marks an input node as one that learns and returns the node its readers
+// are to use: a further node through which the gradients of several readers meet.
+func (b *Builder) Learn(n *gorgonia.Node) *gorgonia.Node {
+	b.needs[n] = true
+	return b.Apply(Kernel{Name: "use", Shape: n.Shape(), Grad: passGradient}, n)
+}
+
+func passGradient(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+	return []*gorgonia.Node{dy}
+}
+
+// NeedsGradient says whether n depends on anything that learns.
+func (b *Builder) NeedsGradient(n *gorgonia.Node) bool { return b.needs[n] }
+
+// tap stands between a node and its second, third, … reader. Gorgonia would add
+// the gradients of several readers with an operator of its own, which allocates a
+// tensor a run; instead each further reader's gradient ends in its tap, and the
+// node's own SymDiff, which comes after all of them, adds these up in one kernel.
+type tap struct{ dy *gorgonia.Node }
+
+// Apply adds a kernel to the graph.
+func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
+	op := &kernelOp{Kernel: k, b: b, id: b.nextID(), need: make([]bool, len(in)), x: make([][]float32, len(in))}
+	in = slices.Clone(in)
+	needs := false
+	for i, n := range in {
+		if k.Grad != nil && b.needs[n] {
+			in[i] = b.read(n)
+			op.need[i] = true
+			needs = true
+		}
+		op.dims = append(op.dims, in[i].Shape().Dims())
+	}
+	n := b.apply(op, in)
+	b.needs[n] = needs
+	return n
+}
+
+// read returns the node through which one more differentiable reader sees n.
+func (b *Builder) read(n *gorgonia.Node) *gorgonia.Node {
+	op, ok := n.Op().(*kernelOp)
+	if !ok || !b.used[n] {
+		b.used[n] = true
+		return n
+	}
+	t := &tap{}
+	op.taps = append(op.taps, t)
+	k := Kernel{Name: "tap", Shape: op.Shape, Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+		t.dy = dy
+		return []*gorgonia.Node{nil}
+	}}
+	r := b.apply(&kernelOp{Kernel: k, b: b, id: b.nextID(), need: []bool{false}, dims: []int{n.Shape().Dims()}, x: make([][]float32, 1)}, []*gorgonia.Node{n})
+	b.taps = append(b.taps, r)
+	return r
+}
+
+// sumTaps adds what the taps of k have gathered to dy.
+func (b *Builder) sumTaps(k *kernelOp, dy *gorgonia.Node) *gorgonia.Node {
+	if len(k.taps) == 0 {
+		return dy
+	}
+	all := []*gorgonia.Node{dy}
+	for _, t := range k.taps {
+		all = append(all, t.dy)
+	}
+	return b.Apply(Kernel{Name: "sum", Shape: k.Shape, Run: func(y []float32, x [][]float32) {
+		kernel.Sum(b.Pool, y, x...)
+	}}, all...)
+}
+
+func (b *Builder) apply(op gorgonia.Op, in []*gorgonia.Node) *gorgonia.Node {
+	n, err := gorgonia.ApplyOp(op, in...)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func (b *Builder) nextID() int { b.lastID++; return b.lastID }
+
+// Gradients differentiates loss by the input nodes wrt. It is called once.
+func (b *Builder) Gradients(loss *gorgonia.Node, wrt []*gorgonia.Node) ([]*gorgonia.Node, error) {
+	one := b.Graph.AddNode(gorgonia.NewConstant(float32(1), gorgonia.WithName("1")))
+	all := append(slices.Clone(wrt), b.taps...)
+	g, err := gorgonia.Backpropagate(gorgonia.Nodes{loss}, gorgonia.Nodes{one}, all)
+	if err != nil {
+		return nil, fmt.Errorf("ops: differentiate: %w", err)
+	}
+	return g[:len(wrt)], nil
+}
+
+// dense shares the memory of t with a Gorgonia tensor. A tensor without dimensions
+// gets one: Gorgonia's scalars are of other types.
+func dense(t *onnx.Tensor) *tensor.Dense {
+	return tensor.New(tensor.WithShape(denseShape(t.Shape)...), tensor.WithBacking(t.Data))
+}
+
+func denseShape(shape []int) []int {
+	if len(shape) == 0 {
+		return []int{1}
+	}
+	return shape
+}

@@ -1,0 +1,71 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
+	"graft/onnx"
+)
+
+// clip limits x to [min, max]: attributes before opset 11, optional inputs since.
+// https://onnx.ai/onnx/operators/onnx__Clip.html; opsets 6, 11, 12, 13
+type clip struct{ lo, hi float64 }
+
+func readClip(a *Attrs) Form {
+	f := &clip{lo: math.Inf(-1), hi: math.Inf(1)}
+	if a.Opset < 11 {
+		f.lo = float64(a.Float("min", float32(math.Inf(-1))))
+		f.hi = float64(a.Float("max", float32(math.Inf(1))))
+	}
+	return f
+}
+
+func (f *clip) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 1, 3); err != nil {
+		return nil, err
+	}
+	if err := wantFloat(in...); err != nil {
+		return nil, err
+	}
+	for i, to := range []*float64{&f.lo, &f.hi} {
+		v := optional(in, i+1)
+		if v == nil {
+			continue
+		}
+		if v.Const == nil {
+			return nil, &UnsupportedError{"limits computed from the data are not supported"}
+		}
+		if v.Const.Len() != 1 {
+			return nil, fmt.Errorf("limit %s has shape %v, want one element", quote(v.Name), v.Shape)
+		}
+		*to = float64s(v.Const)[0]
+	}
+	return []*Value{{Type: in[0].Type, Shape: in[0].Shape}}, nil
+}
+
+func (f *clip) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	y := make([]float64, in[0].Len())
+	for i, v := range float64s(in[0]) {
+		if v < f.lo { // NaN passes, and max wins over min
+			v = f.lo
+		}
+		if v > f.hi {
+			v = f.hi
+		}
+		y[i] = v
+	}
+	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
+}
+
+func (f *clip) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	shape, lo, hi := denseShape(out[0].Shape), float32(f.lo), float32(f.hi)
+	return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip", Shape: shape,
+		Run: func(y []float32, x [][]float32) { kernel.Clip(b.Pool, y, x[0], lo, hi) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip.dx", Shape: shape,
+				Run: func(dx []float32, x [][]float32) { kernel.ClipBackward(b.Pool, dx, x[0], x[1], lo, hi) }}, in[0], dy)}
+		}}, b.Node(in[0]))}, nil
+}

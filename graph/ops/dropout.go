@@ -1,0 +1,82 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
+	"graft/onnx"
+)
+
+// dropout passes x through; in training it drops a share of the elements and
+// scales the others by 1/(1-ratio). ratio is an attribute before opset 12.
+// https://onnx.ai/onnx/operators/onnx__Dropout.html; opsets 7, 10, 12, 13, 22
+type dropout struct {
+	ratio float32
+	outs  int
+}
+
+func readDropout(a *Attrs) Form {
+	f := &dropout{ratio: 0.5, outs: a.Outs}
+	if a.Opset < 12 {
+		f.ratio = a.Float("ratio", 0.5)
+	} else {
+		a.Ignore("seed") // graft draws from its own --seed
+	}
+	return f
+}
+
+func (f *dropout) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 1, 3); err != nil {
+		return nil, err
+	}
+	if err := wantFloat(in[0]); err != nil {
+		return nil, err
+	}
+	if v := optional(in, 1); v != nil {
+		if v.Const == nil || v.Const.Len() != 1 || !anyFloat(v.Type) {
+			return nil, fmt.Errorf("ratio %s is not a constant float", quote(v.Name))
+		}
+		f.ratio = float32(float64s(v.Const)[0])
+	}
+	if f.ratio < 0 || f.ratio >= 1 {
+		return nil, fmt.Errorf("ratio %g, want 0 to 1", f.ratio)
+	}
+	out := []*Value{{Type: in[0].Type, Shape: in[0].Shape}}
+	if f.outs > 1 {
+		out = append(out, &Value{Type: onnx.TensorProto_BOOL, Shape: in[0].Shape})
+	}
+	return out, nil
+}
+
+// Eval is the inference form; the mask keeps everything.
+func (f *dropout) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	r := []*onnx.Tensor{in[0]}
+	if f.outs > 1 {
+		r = append(r, &onnx.Tensor{Type: onnx.TensorProto_BOOL, Shape: in[0].Shape, Data: slices.Repeat([]bool{true}, in[0].Len())})
+	}
+	return r, nil
+}
+
+func (f *dropout) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	x := b.Node(in[0])
+	r := make([]*gorgonia.Node, len(out))
+	if !b.Training || f.ratio == 0 {
+		r[0] = b.alias("Dropout", x, out[0].Shape)
+		return r, nil
+	}
+	r[0] = b.drop(x, f.ratio, uint64(b.nextID()))
+	return r, nil
+}
+
+// drop draws the mask from the step's seed and the layer's number, so that the
+// gradient's kernel draws it again.
+func (b *Builder) drop(x *gorgonia.Node, ratio float32, layer uint64) *gorgonia.Node {
+	return b.Apply(Kernel{Name: "Dropout", Shape: x.Shape(),
+		Run: func(y []float32, x [][]float32) { kernel.Dropout(b.Pool, y, x[0], ratio, b.Seed+layer<<32) },
+		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.drop(dy, ratio, layer)}
+		}}, x)
+}

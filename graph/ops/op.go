@@ -1,0 +1,130 @@
+package ops
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"graft/onnx"
+)
+
+// Value is what is known of one tensor of a model before it runs.
+type Value struct {
+	Name  string
+	Type  onnx.TensorProto_DataType
+	Shape []int
+	Const *onnx.Tensor // nil unless the value is known at compile time
+}
+
+// Form is an operator with its attributes read, for one node.
+type Form interface {
+	// Infer returns the outputs' types and shapes (the values are unnamed). An absent
+	// optional input is nil. It is called once, before Eval or Lower.
+	Infer(in []*Value) ([]*Value, error)
+	// Eval computes the outputs by the definition, floats in float64.
+	Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error)
+}
+
+// Lowerer is a form with a fast float32 spelling.
+type Lowerer interface {
+	Form
+	// Lower adds the operator to b's graph and returns one node an output;
+	// nil for an output nobody can ask for (Dropout's mask in inference).
+	Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error)
+}
+
+// Op is one row of the table.
+type Op struct {
+	// Since is the oldest opset whose form of the operator is read.
+	Since int
+	// Read turns a node's attributes into its form.
+	Read func(a *Attrs) Form
+	// Differentiable says that Lower's kernels have gradients; the gradient check
+	// ranges over the rows that say so.
+	Differentiable bool
+	// Weights is the input slot of a layer's weights (1 for Conv), 0 where the
+	// operator starts no layer.
+	Weights int
+	// Learn lists the input slots whose constants can learn.
+	Learn []int
+}
+
+// Table has a row for every operator of the default domain that graft runs.
+var Table = map[string]Op{
+	"Add":                {Since: 7, Read: readAdd, Differentiable: true},
+	"AveragePool":        {Since: 7, Read: readAveragePool, Differentiable: true},
+	"BatchNormalization": {Since: 7, Read: readBatchNormalization, Differentiable: true, Learn: []int{1, 2}},
+	"Cast":               {Since: 7, Read: readCast, Differentiable: true},
+	"Clip":               {Since: 7, Read: readClip, Differentiable: true},
+	"Concat":             {Since: 7, Read: readConcat, Differentiable: true},
+	"Constant":           {Since: 7, Read: readConstant},
+	"ConstantOfShape":    {Since: 9, Read: readConstantOfShape},
+	"Conv":               {Since: 7, Read: readConv, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
+	"Div":                {Since: 7, Read: readDiv, Differentiable: true},
+	"Dropout":            {Since: 7, Read: readDropout, Differentiable: true},
+	"Flatten":            {Since: 7, Read: readFlatten, Differentiable: true},
+	"Gather":             {Since: 7, Read: readGather},
+	"Gemm":               {Since: 7, Read: readGemm, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
+	"GlobalAveragePool":  {Since: 7, Read: readGlobalAveragePool, Differentiable: true},
+	"Identity":           {Since: 7, Read: readIdentity, Differentiable: true},
+	"MatMul":             {Since: 7, Read: readMatMul, Differentiable: true, Weights: 1, Learn: []int{0, 1}},
+	"MaxPool":            {Since: 7, Read: readMaxPool, Differentiable: true},
+	"Mul":                {Since: 7, Read: readMul, Differentiable: true},
+	"Pad":                {Since: 7, Read: readPad, Differentiable: true},
+	"ReduceMean":         {Since: 7, Read: readReduceMean, Differentiable: true},
+	"Relu":               {Since: 7, Read: readRelu, Differentiable: true},
+	"Reshape":            {Since: 7, Read: readReshape, Differentiable: true},
+	"Shape":              {Since: 7, Read: readShape},
+	"Sigmoid":            {Since: 7, Read: readSigmoid, Differentiable: true},
+	"Slice":              {Since: 7, Read: readSlice, Differentiable: true},
+	"Softmax":            {Since: 7, Read: readSoftmax, Differentiable: true},
+	"Squeeze":            {Since: 7, Read: readSqueeze, Differentiable: true},
+	"Sub":                {Since: 7, Read: readSub, Differentiable: true},
+	"Tanh":               {Since: 7, Read: readTanh, Differentiable: true},
+	"Transpose":          {Since: 7, Read: readTranspose, Differentiable: true},
+	"Unsqueeze":          {Since: 7, Read: readUnsqueeze, Differentiable: true},
+}
+
+// Names lists the operators of the table in order.
+func Names() []string { return slices.Sorted(maps.Keys(Table)) }
+
+// UnsupportedError says what of a model graft does not run.
+type UnsupportedError struct{ What string }
+
+func (e *UnsupportedError) Error() string { return e.What }
+
+// Read finds the row of a node and reads its attributes. opset is the version of
+// the default domain that the model imports. Every attribute must be known to the
+// row: one that is not is refused by name.
+func Read(n *onnx.NodeProto, opset int) (Form, error) {
+	if d := n.GetDomain(); d != "" && d != "ai.onnx" {
+		return nil, &UnsupportedError{fmt.Sprintf("operator %s of domain %q is not supported", quote(n.GetOpType()), d)}
+	}
+	op, ok := Table[n.GetOpType()]
+	if !ok {
+		return nil, &UnsupportedError{fmt.Sprintf("operator %s is not supported", quote(n.GetOpType()))}
+	}
+	if opset < op.Since {
+		return nil, &UnsupportedError{fmt.Sprintf("%s of opset %d is not supported, only %d and newer", n.GetOpType(), opset, op.Since)}
+	}
+	a := newAttrs(n, opset)
+	f := op.Read(a)
+	if err := a.finish(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// IsFloat says whether values of type t are computed in float32 by kernels.
+func IsFloat(t onnx.TensorProto_DataType) bool {
+	return t == onnx.TensorProto_FLOAT || t == onnx.TensorProto_FLOAT16 || t == onnx.TensorProto_BFLOAT16
+}
+
+func quote(s string) string {
+	if len(s) > 200 {
+		s = s[:200]
+	}
+	return fmt.Sprintf("%q", s)
+}

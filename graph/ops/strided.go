@@ -1,0 +1,39 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
+)
+
+// strided is the node y[i] = x[offset + sum(i*stride)], for every index i of shape:
+// a broadcast, transpose or slice of x, whose shape is from. Its gradient adds dy
+// to the same places.
+func (b *Builder) strided(name string, x *gorgonia.Node, from, shape, stride []int, offset int) *gorgonia.Node {
+	dense := strides(shape)
+	if len(stride) == 0 { // a value without dimensions is held as one of shape [1]
+		stride = []int{1}
+	}
+	return b.Apply(Kernel{Name: name, Shape: shape,
+		Run: func(y []float32, x [][]float32) {
+			kernel.StridedCopy(b.Pool, y, x[0], shape, dense, stride, 0, offset)
+		},
+		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: name + ".dx", Shape: from,
+				Run: func(dx []float32, x [][]float32) {
+					clear(dx)
+					kernel.StridedAdd(dx, x[0], shape, stride, dense, offset, 0)
+				}}, dy)}
+		},
+	}, x)
+}
+
+// alias is x under another shape of as many elements.
+func (b *Builder) alias(name string, x *gorgonia.Node, shape []int) *gorgonia.Node {
+	from := x.Shape()
+	return b.Apply(Kernel{Name: name, Shape: denseShape(shape),
+		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.alias(name+".dx", dy, from)}
+		},
+	}, x)
+}

@@ -1,0 +1,61 @@
+package ops
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
+	"graft/onnx"
+)
+
+// unary is an activation: y = f(x), element by element. Its gradient is known from
+// y alone.
+// https://onnx.ai/onnx/operators/onnx__Relu.html, Sigmoid, Tanh; opsets 6, 13, 14
+type unary struct {
+	name     string
+	f        func(x float64) float64
+	forward  func(p *kernel.Pool, y, x []float32)
+	backward func(p *kernel.Pool, dx, y, dy []float32)
+}
+
+func readRelu(*Attrs) Form {
+	return &unary{"Relu", func(x float64) float64 {
+		if x < 0 { // NaN passes
+			return 0
+		}
+		return x
+	}, kernel.Relu, kernel.ReluBackward}
+}
+
+func readSigmoid(*Attrs) Form {
+	return &unary{"Sigmoid", func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, kernel.Sigmoid, kernel.SigmoidBackward}
+}
+
+func readTanh(*Attrs) Form { return &unary{"Tanh", math.Tanh, kernel.Tanh, kernel.TanhBackward} }
+
+func (f *unary) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 1, 1); err != nil {
+		return nil, err
+	}
+	return []*Value{{Type: in[0].Type, Shape: in[0].Shape}}, wantFloat(in[0])
+}
+
+func (f *unary) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	x := float64s(in[0])
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = f.f(v)
+	}
+	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
+}
+
+func (f *unary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	shape := denseShape(out[0].Shape)
+	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
+		Run: func(y []float32, x [][]float32) { f.forward(b.Pool, y, x[0]) },
+		Grad: func(_ []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
+				Run: func(dx []float32, x [][]float32) { f.backward(b.Pool, dx, x[0], x[1]) }}, y, dy)}
+		}}, b.Node(in[0]))}, nil
+}
