@@ -1,0 +1,43 @@
+package report_test
+
+import (
+	"math"
+	"os"
+
+	"graft/finetune/report"
+)
+
+func ExampleWriteCSV() {
+	report.WriteCSV(os.Stdout, []report.Epoch{
+		{N: 1, TrainLoss: 0.71, TrainAcc: 0.5, ValLoss: 0.625, ValAcc: 0.75, LR: 0.001, Seconds: 1.5},
+		{N: 2, TrainLoss: 0.5, TrainAcc: 0.875, ValLoss: math.NaN(), ValAcc: math.NaN(), LR: 5e-05, Seconds: 1.25},
+	})
+	// Output:
+	// epoch,train_loss,train_acc,val_loss,val_acc,lr,seconds
+	// 1,0.71,0.5,0.625,0.75,0.001,1.5
+	// 2,0.5,0.875,,,5e-05,1.25
+}
+
+func ExampleTerminal() {
+	report.Terminal(os.Stdout, []report.Series{{
+		Name:   "first n layers frozen",
+		X:      []float64{0, 1, 2, 3, 4, 5},
+		Mean:   []float64{94.7, 95.7, 96.5, 96.8, 95.3, 77.9},
+		Spread: []float64{1.2, 0.9, 0.8, 0.7, 1.1, 2.4},
+	}}, 60, 14, report.Line{Name: "from scratch", Mean: 90, Spread: 1.5})
+	// Output:
+	// 100 ┤
+	//     │                   ···●·········●···
+	//  95 ┤  ●·········●······                 ······●
+	//     │                                           ··
+	//  90 ┤╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌·╌╌╌╌╌╌╌╌╌
+	//     │                                              ··
+	//  85 ┤                                                ·
+	//     │                                                 ··
+	//  80 ┤                                                   ·│
+	//     │                                                    ●
+	//  75 ┤                                                    │
+	//     └──┬─────────┬─────────┬─────────┬─────────┬─────────┬──
+	//        0         1         2         3         4         5
+	//    ● first n layers frozen   ╌ from scratch 90.0 ± 1.5
+}

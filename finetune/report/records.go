@@ -1,0 +1,76 @@
+package report
+
+import (
+	"encoding/csv"
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+)
+
+// An Epoch is what one pass over the training set measured; NaN where absent.
+type Epoch struct {
+	N                   int     // counted from 1
+	TrainLoss, TrainAcc float64 // mean over the epoch; accuracies are shares of one
+	ValLoss, ValAcc     float64 // after the epoch
+	LR                  float64 // learning rate of the epoch's first step
+	Seconds             float64 // wall clock
+}
+
+// A Series is a measured curve: point i lies at X[i], Mean[i] and has an error
+// bar of Mean[i] ± Spread[i]. Spread may be nil; the lengths are equal otherwise.
+type Series struct {
+	Name            string
+	X, Mean, Spread []float64
+	Color           color.Color // nil: the next of the palette
+}
+
+// A Line is a level to compare a Series with, drawn as Mean with a band of
+// ± Spread.
+type Line struct {
+	Name         string
+	Mean, Spread float64
+	Color        color.Color // nil: the next of the palette
+}
+
+// WriteCSV writes the columns epoch, train_loss, train_acc, val_loss, val_acc,
+// lr and seconds, a line an epoch. Numbers have the digits that give them back
+// exactly; absent ones are empty.
+func WriteCSV(w io.Writer, epochs []Epoch) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"})
+	for _, e := range epochs {
+		row := []string{strconv.Itoa(e.N)}
+		for _, v := range []float64{e.TrainLoss, e.TrainAcc, e.ValLoss, e.ValAcc, e.LR, e.Seconds} {
+			field := ""
+			if !math.IsNaN(v) {
+				field = strconv.FormatFloat(v, 'g', -1, 64)
+			}
+			row = append(row, field)
+		}
+		c.Write(row)
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// at is the spread of point i, 0 where there is none.
+func (s Series) at(i int) float64 {
+	if i < len(s.Spread) && finite(s.Spread[i]) {
+		return s.Spread[i]
+	}
+	return 0
+}
+
+// points are the indices of the points that can be drawn.
+func (s Series) points() []int {
+	var out []int
+	for i := range min(len(s.X), len(s.Mean)) {
+		if finite(s.X[i]) && finite(s.Mean[i]) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
