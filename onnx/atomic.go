@@ -50,7 +50,7 @@ func stage(path string, write func(io.Writer) error) (*staged, error) {
 // commit renames the file into its place and syncs the folder.
 func (s *staged) commit() error {
 	if err := os.Rename(s.temp, s.path); err != nil {
-		return err.(*os.LinkError).Err
+		return bare(err)
 	}
 	s.temp = ""
 	if runtime.GOOS == "windows" { // folders cannot be synced there

@@ -21,7 +21,7 @@ import (
 const (
 	maxBytes    = math.MaxInt32
 	maxDepth    = 100
-	maxMessages = 4 << 20
+	maxMessages = 2 << 20
 )
 
 // ReadFile reads a model with its external data, which it moves into raw_data, so
@@ -112,7 +112,10 @@ func regularSize(f *os.File) (int64, error) {
 
 // bare drops the path that package os puts into an error, for callers who name the file.
 func bare(err error) error {
-	if e, ok := err.(*os.PathError); ok {
+	switch e := err.(type) {
+	case *os.PathError:
+		return e.Err
+	case *os.LinkError:
 		return e.Err
 	}
 	return err

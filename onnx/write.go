@@ -63,7 +63,8 @@ func marshal(m proto.Message) ([]byte, error) {
 
 func writeModel(path string, m *ModelProto, above int64) error {
 	dataPath := path + ".data"
-	m, external := externalize(m, filepath.Base(dataPath), above)
+	location := filepath.Base(dataPath)
+	m, external := externalize(m, location, above)
 	b, err := marshal(m)
 	if err != nil {
 		return err
@@ -73,20 +74,21 @@ func writeModel(path string, m *ModelProto, above int64) error {
 		return err
 	}
 	defer model.discard()
-	if len(external) > 0 {
-		_, statErr := os.Lstat(dataPath)
-		if err := writeAtomic(dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
-			return err
-		}
-		if err := model.commit(); err != nil {
-			if os.IsNotExist(statErr) {
-				os.Remove(dataPath)
-			}
-			return err
-		}
-		return nil
+	if len(external) == 0 {
+		return model.commit()
 	}
-	return model.commit()
+	if _, err := locationOf(location); err != nil { // a backslash: nobody would read it
+		return err
+	}
+	_, statErr := os.Lstat(dataPath)
+	if err := writeAtomic(dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
+		return fmt.Errorf("%s: %w", quote(location), err)
+	}
+	err = model.commit()
+	if err != nil && os.IsNotExist(statErr) {
+		os.Remove(dataPath)
+	}
+	return err
 }
 
 // pageSize is the alignment of external data that lets readers map it into memory.
