@@ -2,6 +2,7 @@ package data
 
 import (
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func open(name string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := make([]byte, 4)
+	head := make([]byte, headBytes)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
 		f.Close()
@@ -85,7 +86,7 @@ func closing(c io.Closer) func(*Data, error) (*Data, error) {
 }
 
 func isZip(head []byte) bool {
-	return string(head) == "PK\x03\x04" || string(head) == "PK\x05\x06" // the latter: an empty archive
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")) // the latter: empty
 }
 
 // openZip reads an archive in place; one that holds .npy files alone is an .npz.

@@ -107,6 +107,9 @@ func (t *tree) onlyImages(dir string, files []string) (images []string, err erro
 	return images, nil
 }
 
+// headBytes is enough to tell any format by.
+const headBytes = 16
+
 // head is the first bytes of a file.
 func (t *tree) head(name string) ([]byte, error) {
 	f, err := t.fs.Open(name)
@@ -114,7 +117,7 @@ func (t *tree) head(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	head := make([]byte, 16)
+	head := make([]byte, headBytes)
 	n, err := io.ReadFull(f, head)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = nil
