@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // The transcendental functions are computed in double precision and rounded
-// once, so they are correct to within one unit in the last place.
+// once: they are within one unit in the last place.
 
 // Sigmoid computes y[i] = 1 / (1 + exp(-x[i])); y may be x.
 func Sigmoid(p *Pool, y, x []float32) { p.each(vector{f: sigmoid, y: y, a: x}) }
@@ -60,7 +60,7 @@ func LeakyReluBackward(p *Pool, dx, x, dy []float32, alpha float32) {
 func sigmoid(_ *vector, y, x, _ []float32) {
 	x = x[:len(y)]
 	for i := range y {
-		y[i] = float32(1 / (1 + math.Exp(-float64(x[i]))))
+		y[i] = float32(1 / (1 + expOf(-x[i], 0)))
 	}
 }
 
@@ -74,7 +74,7 @@ func sigmoidBackward(_ *vector, dx, y, dy []float32) {
 func tanh(_ *vector, y, x, _ []float32) {
 	x = x[:len(y)]
 	for i := range y {
-		y[i] = float32(math.Tanh(float64(x[i])))
+		y[i] = tanhOf(x[i])
 	}
 }
 
@@ -88,7 +88,7 @@ func tanhBackward(_ *vector, dx, y, dy []float32) {
 func exp(_ *vector, y, x, _ []float32) {
 	x = x[:len(y)]
 	for i := range y {
-		y[i] = float32(math.Exp(float64(x[i])))
+		y[i] = float32(expOf(x[i], 0))
 	}
 }
 
@@ -104,11 +104,14 @@ func hardSigmoidBackward(v *vector, dx, x, dy []float32) {
 	alpha, beta := v.s, v.t
 	x, dy = x[:len(dx)], dy[:len(dx)]
 	for i := range dx {
-		if z := alpha*x[i] + beta; z > 0 && z < 1 {
-			dx[i] = alpha * dy[i]
-		} else {
-			dx[i] = 0
+		u, d, z := alpha*x[i]+beta, math.Float32bits(alpha*dy[i]), uint32(0)
+		if u > 0 {
+			z = d
 		}
+		if u >= 1 {
+			z = 0
+		}
+		dx[i] = math.Float32frombits(z)
 	}
 }
 
@@ -122,14 +125,15 @@ func hardSwish(_ *vector, y, x, _ []float32) {
 func hardSwishBackward(_ *vector, dx, x, dy []float32) {
 	x, dy = x[:len(dx)], dy[:len(dx)]
 	for i := range dx {
-		switch v := x[i]; {
-		case v <= -3:
-			dx[i] = 0
-		case v >= 3:
-			dx[i] = dy[i]
-		default:
-			dx[i] = dy[i] * (v*(1./3) + 0.5)
+		u, d := x[i], dy[i]
+		z, whole := math.Float32bits(d*(u*(1./3)+0.5)), math.Float32bits(d)
+		if u <= -3 {
+			z = 0
 		}
+		if u >= 3 {
+			z = whole
+		}
+		dx[i] = math.Float32frombits(z)
 	}
 }
 
@@ -137,11 +141,12 @@ func leakyRelu(v *vector, y, x, _ []float32) {
 	alpha := v.s
 	x = x[:len(y)]
 	for i := range y {
-		if u := x[i]; u < 0 {
-			y[i] = alpha * u
-		} else {
-			y[i] = u
+		u := math.Float32bits(x[i])
+		z := math.Float32bits(alpha * x[i])
+		if int32(u) >= 0 {
+			z = u
 		}
+		y[i] = math.Float32frombits(z)
 	}
 }
 
@@ -149,10 +154,43 @@ func leakyReluBackward(v *vector, dx, x, dy []float32) {
 	alpha := v.s
 	x, dy = x[:len(dx)], dy[:len(dx)]
 	for i := range dx {
+		z, d := math.Float32bits(alpha*dy[i]), math.Float32bits(dy[i])
 		if x[i] > 0 {
-			dx[i] = dy[i]
-		} else {
-			dx[i] = alpha * dy[i]
+			z = d
 		}
+		dx[i] = math.Float32frombits(z)
 	}
+}
+
+// expOf is exp(x-shift) for any x, with a relative error below 4e-10: 2^k
+// times the Taylor polynomial of degree 8 at |r| <= ln(2)/2. It overflows to a
+// value that float32 rounds to +Inf, underflows to one it rounds to 0, and
+// keeps NaN. The conversion happens in here because a caller's would write
+// half of the register that holds the last result, and wait for it: loops
+// over math.Exp take three times as long.
+func expOf(x float32, shift float64) float64 {
+	const (
+		round = 3 << 51 // adding it leaves the nearest integer in the low bits
+		limit = 200     // beyond float32's range on both sides
+	)
+	z := min(max(float64(x)-shift, -limit), limit)
+	shifted := z*math.Log2E + round
+	k := shifted - round
+	r := z - k*math.Ln2
+	r2 := r * r
+	r4 := r2 * r2
+	low := (1 + r) + r2*(1./2+r*(1./6))
+	high := (1./24 + r*(1./120)) + r2*(1./720+r*(1./5040)) + r4*(1./40320)
+	scale := math.Float64frombits((math.Float64bits(shifted) + 1023) << 52)
+	return (low + r4*high) * scale
+}
+
+// tanhOf is tanh(x) = (exp(2x)-1) / (exp(2x)+1).
+func tanhOf(x float32) float32 {
+	if x < 1e-3 && x > -1e-3 { // where that cancels; the next term is 2/15 z^5
+		z := float64(x)
+		return float32(z - z*z*z*(1./3))
+	}
+	e := expOf(2*x, 0)
+	return float32((e - 1) / (e + 1))
 }

@@ -44,11 +44,13 @@ func Dropout(p *Pool, y, x []float32, ratio float32, seed uint64) {
 
 func dropout(t *update, lo, hi int) {
 	y, x := t.w[lo:hi], t.g[lo:hi]
+	x = x[:len(y)]
 	for i := range y {
-		y[i] = 0
-		if mix(t.seed+uint64(lo+i))>>32 >= t.threshold {
-			y[i] = x[i] * t.scale
+		z := math.Float32bits(x[i] * t.scale)
+		if mix(t.seed+uint64(lo+i))>>32 < t.threshold {
+			z = 0
 		}
+		y[i] = math.Float32frombits(z)
 	}
 }
 

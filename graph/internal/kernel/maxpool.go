@@ -13,8 +13,8 @@ func MaxPool(p *Pool, g *Window, y, x []float32) {
 }
 
 // MaxPoolBackward computes the gradient dx of MaxPool from its input x and
-// dy: each dy goes to the window's first maximum in row-major order, or to
-// its last NaN, which is PyTorch's choice.
+// dy: each dy goes to the window's first maximum in row-major order, as
+// PyTorch has it, or to its first NaN.
 func MaxPoolBackward(p *Pool, g *Window, dx, x, dy []float32) {
 	if len(dx) < g.N*g.C*g.H*g.W {
 		panic("kernel: short dx")
@@ -53,19 +53,32 @@ func maxPoolBackward(t *windowTask, i int) {
 }
 
 // argmax is the place of the maximum in the plane x, -1 for an empty window.
+// It compares integers, the value's rank above the complement of its place,
+// so that the first of equals wins and no branch depends on the data.
 func argmax(g *Window, x []float32, oh, ow int) int {
 	top, left := oh*g.StrideH-g.PadTop, ow*g.StrideW-g.PadLeft
 	hlo, hhi := taps(top, g.DilationH, g.KernelH, g.H)
 	wlo, whi := taps(left, g.DilationW, g.KernelW, g.W)
-	at, best := -1, float32(math.Inf(-1))
+	if hlo >= hhi || wlo >= whi {
+		return -1
+	}
+	best := int64(math.MinInt64)
 	for kh := hlo; kh < hhi; kh++ {
 		row := (top+kh*g.DilationH)*g.W + left
 		for kw := wlo; kw < whi; kw++ {
 			k := row + kw*g.DilationW
-			if v := x[k]; at < 0 || v > best || v != v {
-				at, best = k, v
-			}
+			best = max(best, rank(x[k])<<32|int64(^uint32(k)))
 		}
 	}
-	return at
+	return int(^uint32(best))
+}
+
+// rank maps floats to integers in the same order, -0 with 0, NaN on top.
+func rank(v float32) int64 {
+	u := math.Float32bits(v + 0) // -0 + 0 is 0
+	r := int32(u) ^ int32(u)>>31&math.MaxInt32
+	if u<<1 > 0xff000000 {
+		r = math.MaxInt32
+	}
+	return int64(r)
 }

@@ -27,8 +27,8 @@ func (p *Pool) eachRow(t softmax, rows int) {
 	p.release(q)
 }
 
-// rowGrain is the rows of a span: an exponential costs like 16 copies.
-func rowGrain(width int) int { return vectorGrain / 16 / max(width, 1) }
+// rowGrain is the rows of a span: an exponential costs like 8 copies.
+func rowGrain(width int) int { return vectorGrain / 8 / max(width, 1) }
 
 func checkRows(y, x, dy []float32, rows, width int) {
 	if rows < 0 || width < 0 {
@@ -106,7 +106,7 @@ func logSumExp(x []float32) (top, logSum float64) {
 	}
 	s := 0.0
 	for _, v := range x {
-		s += math.Exp(float64(v) - top)
+		s += expOf(v, top)
 	}
 	return top, math.Log(s)
 }
@@ -116,7 +116,7 @@ func softmaxRow(t *softmax, r int) {
 	top, logSum := logSumExp(x)
 	scale := math.Exp(-logSum)
 	for j, v := range x {
-		y[j] = float32(math.Exp(float64(v)-top) * scale)
+		y[j] = float32(expOf(v, top) * scale)
 	}
 }
 
@@ -146,7 +146,7 @@ func logSoftmaxBackwardRow(t *softmax, r int) {
 		total += float64(d)
 	}
 	for j, v := range y {
-		dx[j] = float32(float64(dy[j]) - math.Exp(float64(v))*total)
+		dx[j] = float32(float64(dy[j]) - expOf(v, 0)*total)
 	}
 }
 
@@ -159,7 +159,7 @@ func crossEntropyRow(t *softmax, r int) {
 		if q != 0 {
 			loss -= float64(q) * z
 		}
-		prob[j] = float32(math.Exp(z))
+		prob[j] = float32(expOf(x[j], top+logSum))
 	}
 	t.sums[r] = loss
 }

@@ -47,6 +47,9 @@ func (p *Pool) pool(t windowTask, x, y []float32) {
 // taps returns the range of kernel indices k for which start + k*dilation
 // lies inside 0 to size.
 func taps(start, dilation, kernel, size int) (lo, hi int) {
+	if start >= 0 && start+(kernel-1)*dilation < size {
+		return 0, kernel
+	}
 	if start < 0 {
 		lo = (-start + dilation - 1) / dilation
 	}
