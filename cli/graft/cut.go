@@ -1,6 +1,14 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/graph"
+	"graft/onnx"
+)
 
 func cutVerb() *cli.Command {
 	return &cli.Command{
@@ -15,8 +23,52 @@ extractor. Weights of the layers above are left out of the file.
 Examples:
   graft cut squeezenet.onnx --after 12 -o features.onnx
   graft cut squeezenet.onnx --after layer:12 -o features.onnx`,
-		Flags: append([]cli.Flag{output("`FILE` write the model here")}, cutFlags()...),
+		Flags:  append([]cli.Flag{output("`FILE` write the model here")}, cutFlags()...),
+		Action: runCut,
 	}
+}
+
+func runCut(c *cli.Context) error {
+	u := newUI(c)
+	args, err := positionals(c, "MODEL")
+	if err != nil {
+		return err
+	}
+	if err := required(c, "output", "-o FILE"); err != nil {
+		return err
+	}
+	path := c.String("output")
+	if err := checkOutput(path, args[0]); err != nil {
+		return err
+	}
+	m, s, err := openModel(c, args[0])
+	if err != nil {
+		return err
+	}
+	tensor, err := cutTensor(c, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", quote(args[0]), err)
+	}
+	body, err := graph.Cut(m, tensor, graph.Options{Output: c.String("output-name")})
+	if err != nil {
+		return fmt.Errorf("%s: %w", quote(args[0]), err)
+	}
+	if err := onnx.WriteFile(path, body, onnx.WriteOptions{}); err != nil {
+		return err
+	}
+	out := ports(body, body.GetGraph().GetOutput())
+	return u.result("", map[string]any{"file": path, "outputs": out}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s: up to %s, %s\n", quote(path), quote(tensor), shape(out[0].Shape))
+		return err
+	})
+}
+
+// cutTensor is the tensor that --after names.
+func cutTensor(c *cli.Context, s *graph.Structure) (string, error) {
+	if at := c.String("after"); at != "" {
+		return s.Find(at, c.Bool("allow-partial-cut"))
+	}
+	return s.LastCut()
 }
 
 // cutFlags say where a model is cut.

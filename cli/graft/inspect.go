@@ -1,6 +1,18 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/graph"
+	"graft/onnx"
+)
 
 func inspectVerb() *cli.Command {
 	return &cli.Command{
@@ -17,9 +29,122 @@ Examples:
   graft inspect resnet18.onnx
   graft inspect resnet18.onnx --json`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "nodes", Usage: "list every node with its shapes"},
+			&cli.BoolFlag{Name: "nodes", Usage: "list every node with its inputs and outputs too"},
 			outputName(),
 			output("`FILE` write the result here instead of to stdout"),
 		},
+		Action: runInspect,
 	}
+}
+
+// inspection is what inspect shows, as --json gives it.
+type inspection struct {
+	Inputs    []port            `json:"inputs"`
+	Outputs   []port            `json:"outputs"`
+	Opset     int64             `json:"opset"`
+	IRVersion int64             `json:"ir_version"`
+	Layers    []graph.Layer     `json:"layers"`
+	CutPoints []graph.CutPoint  `json:"cut_points"`
+	Trainable []graph.Trainable `json:"trainable"`
+	Shared    []string          `json:"shared"` // tensors that several operators use
+	Metadata  map[string]string `json:"metadata"`
+	Nodes     []node            `json:"nodes,omitempty"`
+}
+
+type node struct {
+	Name    string   `json:"name"`
+	Op      string   `json:"op"`
+	Inputs  []string `json:"inputs"`
+	Outputs []string `json:"outputs"`
+}
+
+func runInspect(c *cli.Context) error {
+	u := newUI(c)
+	args, err := positionals(c, "MODEL")
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(c.String("output"), args[0]); err != nil {
+		return err
+	}
+	m, s, err := openModel(c, args[0])
+	if err != nil {
+		return err
+	}
+	i := inspect(m, s, c.Bool("nodes"))
+	return u.result(c.String("output"), i, i.write)
+}
+
+func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
+	i := inspection{
+		Inputs:    ports(m, m.GetGraph().GetInput()),
+		Outputs:   ports(m, m.GetGraph().GetOutput()),
+		Opset:     onnx.Opset(m, ""),
+		IRVersion: m.GetIrVersion(),
+		Layers:    append([]graph.Layer{}, s.Layers...), // [] in JSON where there are none
+		CutPoints: append([]graph.CutPoint{}, s.CutPoints...),
+		Trainable: append([]graph.Trainable{}, s.Trainable()...),
+		Shared:    []string{},
+		Metadata:  map[string]string{},
+	}
+	for _, t := range i.Trainable {
+		if t.Uses > 1 {
+			i.Shared = append(i.Shared, t.Name)
+		}
+	}
+	for _, p := range m.GetMetadataProps() {
+		i.Metadata[p.GetKey()] = p.GetValue()
+	}
+	if nodes {
+		for _, n := range m.GetGraph().GetNode() {
+			i.Nodes = append(i.Nodes, node{n.GetName(), n.GetOpType(),
+				append([]string{}, n.GetInput()...), append([]string{}, n.GetOutput()...)})
+		}
+	}
+	return i
+}
+
+func (i inspection) write(w io.Writer) error {
+	params, cost := 0, 0
+	for _, l := range i.Layers {
+		params, cost = params+l.Params, cost+l.MACs
+	}
+	facts := [][]string{}
+	for _, p := range i.Inputs {
+		facts = append(facts, []string{"input", p.Name + "  " + shape(p.Shape) + "  " + p.Type})
+	}
+	for _, p := range i.Outputs {
+		facts = append(facts, []string{"output", p.Name + "  " + shape(p.Shape) + "  " + p.Type})
+	}
+	facts = append(facts,
+		[]string{"format", fmt.Sprintf("opset %d, IR version %d", i.Opset, i.IRVersion)},
+		[]string{"size", fmt.Sprintf("%d layers, %s parameters, %s an image", len(i.Layers), count(int64(params)), macs(int64(cost)))},
+		[]string{"can learn", fmt.Sprintf("%d tensors", len(i.Trainable))})
+	if len(i.Shared) > 0 {
+		facts = append(facts, []string{"shared", strings.Join(i.Shared, ", ")})
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
+		facts = append(facts, []string{key, i.Metadata[key]})
+	}
+	if err := writeTable(w, nil, facts); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	var rows [][]string
+	for _, p := range i.CutPoints {
+		rows = append(rows, []string{strconv.Itoa(p.N), strconv.Itoa(p.Layers), p.Tensor, p.Op, shape(p.Shape),
+			count(int64(p.Params)), macs(int64(p.MACs))})
+	}
+	if err := writeTable(w, []string{">n", ">layers", "tensor", "operator", "shape", ">parameters", ">cost"}, rows); err != nil {
+		return err
+	}
+	if i.Nodes == nil {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows = nil
+	for k, n := range i.Nodes {
+		rows = append(rows, []string{strconv.Itoa(k), n.Op, n.Name, strings.Join(n.Inputs, " "), strings.Join(n.Outputs, " ")})
+	}
+	return writeTable(w, []string{">node", "operator", "name", "inputs", "outputs"}, rows)
 }

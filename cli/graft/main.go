@@ -24,7 +24,10 @@ const (
 
 // verbs is the command line of graft, in the order of its front page.
 func verbs() []*cli.Command {
-	return append([]*cli.Command{}, testOnlyVerbs...)
+	return append([]*cli.Command{
+		inspectVerb(),
+		cutVerb(),
+	}, testOnlyVerbs...)
 }
 
 // testOnlyVerbs lets the tests drive the real main with a verb that needs no model.

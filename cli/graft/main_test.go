@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,11 +26,25 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	models, err := filepath.Abs("../../../shared/data/models")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("MODELS", models)
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "models" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return isDir(models), nil
+		},
 	})
 }
 

@@ -103,7 +103,7 @@ func writeFile(path string, write func(w io.Writer) error) (err error) {
 // leaves the mode to the umask, because the file stays.
 func createBeside(path string) (*os.File, error) {
 	for n := 0; ; n++ {
-		name := fmt.Sprintf("%s.%d-%d.tmp", path, os.Getpid(), n)
+		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d-%d", filepath.Base(path), os.Getpid(), n))
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err

@@ -11,16 +11,24 @@ import (
 )
 
 // writeTable writes rows under header in aligned columns, two spaces apart.
-// A header that starts with ">" has its column aligned to the right.
+// A header that starts with ">" has its column aligned to the right; a nil
+// header is left out, and the first row says how many columns there are.
 func writeTable(w io.Writer, header []string, rows [][]string) error {
-	right := make([]bool, len(header))
-	width := make([]int, len(header))
-	lines := [][]string{make([]string, len(header))}
+	columns := len(header)
+	if header == nil && len(rows) > 0 {
+		columns = len(rows[0])
+	}
+	right := make([]bool, columns)
+	width := make([]int, columns)
+	var lines [][]string
+	if header != nil {
+		lines = append(lines, make([]string, columns))
+	}
 	for i, h := range header {
 		lines[0][i], right[i] = strings.CutPrefix(h, ">")
 	}
 	for _, row := range rows {
-		line := make([]string, len(header))
+		line := make([]string, columns)
 		for i := range min(len(row), len(line)) {
 			line[i] = escape(cut(row[i], maxName))
 		}

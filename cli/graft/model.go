@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/graph"
+	"graft/onnx"
+)
+
+// openModel reads the model at path and finds its layers and cut points.
+func openModel(c *cli.Context, path string) (*onnx.ModelProto, *graph.Structure, error) {
+	m, err := onnx.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := graph.Analyse(m, graph.Options{Output: c.String("output-name")})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return m, s, nil
+}
+
+// A port is an input or output of a model.
+type port struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Shape []any  `json:"shape"` // a number, or the name of an open dimension
+}
+
+// ports describes the inputs or outputs vs; those that are initializers, as in
+// files before IR version 4, are none.
+func ports(m *onnx.ModelProto, vs []*onnx.ValueInfoProto) []port {
+	list := []port{}
+	for _, v := range vs {
+		isConstant := slices.ContainsFunc(m.GetGraph().GetInitializer(),
+			func(t *onnx.TensorProto) bool { return t.GetName() == v.GetName() })
+		if isConstant {
+			continue
+		}
+		t := v.GetType().GetTensorType()
+		p := port{v.GetName(), strings.ToLower(onnx.TensorProto_DataType(t.GetElemType()).String()), []any{}}
+		for _, d := range t.GetShape().GetDim() {
+			switch x := d.GetValue().(type) {
+			case *onnx.TensorShapeProto_Dimension_DimValue:
+				p.Shape = append(p.Shape, x.DimValue)
+			case *onnx.TensorShapeProto_Dimension_DimParam:
+				p.Shape = append(p.Shape, x.DimParam)
+			default:
+				p.Shape = append(p.Shape, "?")
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// shape writes 1x3x224x224.
+func shape[D any](dims []D) string {
+	var s []string
+	for _, d := range dims {
+		s = append(s, fmt.Sprint(d))
+	}
+	return strings.Join(s, "x")
+}
