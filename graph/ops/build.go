@@ -29,7 +29,6 @@ type Builder struct {
 	used   map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
 	taps   gorgonia.Nodes
 	lastID int
-	err    error
 }
 
 // Statistics is one BatchNormalization on batch statistics.
@@ -53,7 +52,7 @@ func (b *Builder) Set(v *Value, n *gorgonia.Node) { b.nodes[v] = n }
 func (b *Builder) Node(v *Value) *gorgonia.Node {
 	n := b.nodes[v]
 	if n == nil && v.Const != nil {
-		n = b.Input(v.Name, dense(v.Const))
+		n = b.Input(v.Name, Dense(v.Const))
 		b.nodes[v] = n
 	}
 	if n == nil {
@@ -160,9 +159,14 @@ func (b *Builder) Gradients(loss *gorgonia.Node, wrt []*gorgonia.Node) ([]*gorgo
 	return g[:len(wrt)], nil
 }
 
-// dense shares the memory of t with a Gorgonia tensor. A tensor without dimensions
+// Flat is x under the shape [N,C].
+func (b *Builder) Flat(x *gorgonia.Node, shape []int) *gorgonia.Node {
+	return b.alias("Flat", x, shape)
+}
+
+// Dense shares the memory of t with a Gorgonia tensor. A tensor without dimensions
 // gets one: Gorgonia's scalars are of other types.
-func dense(t *onnx.Tensor) *tensor.Dense {
+func Dense(t *onnx.Tensor) *tensor.Dense {
 	return tensor.New(tensor.WithShape(denseShape(t.Shape)...), tensor.WithBacking(t.Data))
 }
 

@@ -84,7 +84,7 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 		}
 	}()
 	if e.of != nil {
-		return dense(e.of.result[e.which]), nil
+		return Dense(e.of.result[e.which]), nil
 	}
 	args := make([]*onnx.Tensor, len(e.in))
 	for i, k := 0, 0; i < len(e.in); i++ {
@@ -102,7 +102,7 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 		}
 		t.Round()
 	}
-	return dense(e.result[0]), nil
+	return Dense(e.result[0]), nil
 }
 
 // TensorOf is a Gorgonia value as an ONNX tensor of v's type and shape, in shared memory.
@@ -116,7 +116,7 @@ func NewDense(v *Value) (*tensor.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dense(t), nil
+	return Dense(t), nil
 }
 
 // DtypeOf is the type of the elements that hold an ONNX type in memory.

@@ -1,0 +1,259 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"graft/graph"
+	"graft/graph/ops"
+	"graft/onnx"
+)
+
+// Status is the outcome of a case.
+type Status string
+
+const (
+	Pass        Status = "pass"
+	Fail        Status = "fail"
+	Unsupported Status = "unsupported" // graft lacks something the model needs; counts as failed
+)
+
+// Case is one test folder and its outcome.
+type Case struct {
+	Name   string  `json:"name"`
+	Model  string  `json:"model"`
+	Status Status  `json:"status"`
+	Reason string  `json:"reason,omitempty"`
+	MaxAbs float64 `json:"max_abs"` // largest |got-want| over all outputs
+	MaxRel float64 `json:"max_rel"` // largest |got-want|/|want| where want is not 0
+}
+
+// Tolerance is met where |got-want| <= Atol + Rtol*|want|, as in numpy.allclose.
+type Tolerance struct{ Rtol, Atol float64 }
+
+// Half is the tolerance for float16 outputs unless the user sets one: other
+// runtimes compute in half precision.
+var Half = Tolerance{2e-2, 2e-2}
+
+// Find returns the test folders at or below path, sorted.
+func Find(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("check: %s: %w", path, errors.Unwrap(err))
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("check: %s is not a folder; give a test folder, or one that holds some", path)
+	}
+	var found []string
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		models, sets := contents(p)
+		if len(models) > 0 && len(sets) > 0 {
+			found = append(found, p)
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("check: %s holds no test folder (one .onnx file beside test_data_set_0)", path)
+	}
+	return found, err
+}
+
+// contents lists the models and data sets directly in a folder.
+func contents(dir string) (models, sets []string) {
+	models, _ = filepath.Glob(filepath.Join(escape(dir), "*.onnx"))
+	sets, _ = filepath.Glob(filepath.Join(escape(dir), "test_data_set_*"))
+	return models, sets
+}
+
+// escape makes a path literal for Glob.
+func escape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `*`, `\*`, `?`, `\?`).Replace(path)
+}
+
+// Run runs every data set of a test folder. half is set where the tolerance is the
+// user's own and holds for float16 too.
+func Run(dir string, tol Tolerance, half Tolerance, threads int) Case {
+	c := Case{Name: filepath.Base(dir), Status: Pass}
+	models, sets := contents(dir)
+	if len(models) != 1 {
+		c.fail(fmt.Errorf("%s holds %d .onnx files, want one", dir, len(models)))
+		return c
+	}
+	c.Model = models[0]
+	m, err := onnx.ReadFile(models[0])
+	if err == nil {
+		err = onnx.Check(m)
+	}
+	if err != nil {
+		c.fail(err)
+		return c
+	}
+	slices.Sort(sets)
+	for _, s := range sets {
+		if err := c.dataSet(m, s, tol, half, threads); err != nil {
+			c.fail(fmt.Errorf("%s: %w", filepath.Base(s), err))
+			return c
+		}
+	}
+	return c
+}
+
+func (c *Case) fail(err error) {
+	c.Status, c.Reason = Fail, err.Error()
+	var u *ops.UnsupportedError
+	if errors.As(err, &u) {
+		c.Status = Unsupported
+	}
+}
+
+func (c *Case) dataSet(m *onnx.ModelProto, dir string, tol, half Tolerance, threads int) error {
+	in, err := tensors(dir, "input")
+	if err != nil {
+		return err
+	}
+	want, err := tensors(dir, "output")
+	if err != nil {
+		return err
+	}
+	got, err := Infer(m, in, threads)
+	if err != nil {
+		return err
+	}
+	if len(got) < len(want) {
+		return fmt.Errorf("the model has %d outputs, %d are expected", len(got), len(want))
+	}
+	for i, w := range want {
+		t := tol
+		if w.Type == onnx.TensorProto_FLOAT16 {
+			t = half
+		}
+		if err := c.compare(got[i], w, t); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// Infer runs a model once on the given inputs, in the order of the graph inputs.
+func Infer(m *onnx.ModelProto, in []*onnx.Tensor, threads int) ([]*onnx.Tensor, error) {
+	names := graph.InputNames(m)
+	if len(in) != len(names) {
+		return nil, fmt.Errorf("the model has %d inputs, got %d", len(names), len(in))
+	}
+	shapes := map[string][]int{}
+	for i, n := range names {
+		shapes[n] = in[i].Shape
+	}
+	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes}, Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	for i, t := range in {
+		if err := p.SetInput(i, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.Run(); err != nil {
+		return nil, err
+	}
+	out := make([]*onnx.Tensor, len(p.Outputs()))
+	for i := range out {
+		out[i] = p.Output(i).Clone()
+	}
+	return out, nil
+}
+
+// tensors reads KIND_0.pb, KIND_1.pb, … of a data set.
+func tensors(dir, kind string) ([]*onnx.Tensor, error) {
+	var r []*onnx.Tensor
+	for i := 0; ; i++ {
+		t, _, err := onnx.ReadTensorFile(filepath.Join(dir, fmt.Sprintf("%s_%d.pb", kind, i)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return r, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r = append(r, t)
+	}
+}
+
+// compare holds got against want and notes the largest differences.
+func (c *Case) compare(got, want *onnx.Tensor, tol Tolerance) error {
+	if got.Type != want.Type {
+		return fmt.Errorf("got type %v, want %v", got.Type, want.Type)
+	}
+	if !slices.Equal(got.Shape, want.Shape) {
+		return fmt.Errorf("got shape %v, want %v", got.Shape, want.Shape)
+	}
+	g, w, err := numbers(got, want)
+	if err != nil {
+		return err
+	}
+	worst, at, bad := -1.0, 0, 0
+	for i := range w {
+		if g[i] == w[i] || g[i] != g[i] && w[i] != w[i] {
+			continue
+		}
+		d := math.Abs(g[i] - w[i])
+		c.MaxAbs = max(c.MaxAbs, d)
+		if w[i] != 0 {
+			c.MaxRel = max(c.MaxRel, d/math.Abs(w[i]))
+		}
+		if !(d <= tol.Atol+tol.Rtol*math.Abs(w[i])) {
+			bad++
+			if !(d <= worst) {
+				worst, at = d, i
+			}
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d elements differ, most at %d: got %g, want %g", bad, len(w), at, g[at], w[at])
+	}
+	return nil
+}
+
+// numbers widens two tensors of one type to float64.
+func numbers(a, b *onnx.Tensor) (x, y []float64, err error) {
+	if s, ok := a.Data.([]string); ok {
+		if !slices.Equal(s, b.Data.([]string)) {
+			return nil, nil, errors.New("the strings differ")
+		}
+		return nil, nil, nil
+	}
+	if x, err = widen(a); err != nil {
+		return nil, nil, err
+	}
+	y, err = widen(b)
+	return x, y, err
+}
+
+func widen(t *onnx.Tensor) ([]float64, error) {
+	switch v := t.Data.(type) {
+	case []float64:
+		return v, nil
+	case []float32:
+		r := make([]float64, len(v))
+		for i, x := range v {
+			r[i] = float64(x)
+		}
+		return r, nil
+	}
+	v, err := t.Ints()
+	r := make([]float64, len(v))
+	for i, x := range v {
+		r[i] = float64(x)
+	}
+	return r, err
+}

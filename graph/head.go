@@ -1,0 +1,174 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"graft/onnx"
+)
+
+// Head is a classifier to be grafted onto a cut model: hidden Gemm layers with
+// Relu, and a Gemm that gives the logits.
+type Head struct {
+	Classes int
+	Hidden  []int   // widths of the hidden layers; none makes a linear head
+	Dropout float64 // before the last Gemm, in training
+	Seed    uint64
+}
+
+// AddHead appends a head to a model's only output: after a global average where
+// that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
+// of the model's own opset; the new output is [N,Classes].
+func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
+	from, err := o.output(m)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}})
+	if err != nil {
+		return nil, err
+	}
+	if h.Classes < 1 {
+		return nil, failf("", "a head for %d classes", h.Classes)
+	}
+	c := shallow(m)
+	b := newGrafting(c, "head")
+	x, width := from, 0
+	switch s := p.outputs[0].Shape; len(s) {
+	case 4, 5:
+		x = b.node("GlobalAveragePool", "pool", x)
+		x = b.node("Flatten", "features", x, onnx.IntAttr("axis", 1))
+		width = s[1]
+	case 3:
+		x = b.reduceMean("features", x, 1)
+		width = s[2]
+	case 2:
+		width = s[1]
+	default:
+		return nil, failf("cut at another layer", "a head on %s of shape %v", quote(from), s)
+	}
+	for i, n := range h.Hidden {
+		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, h.Seed)
+		x = b.node("Relu", fmt.Sprintf("relu%d", i+1), x)
+		width = n
+	}
+	if h.Dropout > 0 {
+		x = b.dropout("dropout", x, float32(h.Dropout))
+	}
+	x = b.gemm("logits", x, width, h.Classes, h.Seed)
+	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(x, onnx.TensorProto_FLOAT, batchName(m), h.Classes)}
+	if p.outputs[0].Type != onnx.TensorProto_FLOAT {
+		return nil, failf("convert it to float32 first", "the model computes in %v; a head is float32", p.outputs[0].Type)
+	}
+	return c, onnx.Check(c)
+}
+
+// grafting adds nodes and tensors whose names meet no other of the model.
+type grafting struct {
+	m      *onnx.ModelProto
+	opset  int
+	prefix string
+	used   map[string]bool
+}
+
+func newGrafting(m *onnx.ModelProto, prefix string) *grafting {
+	b := &grafting{m: m, opset: int(onnx.Opset(m, "")), prefix: prefix, used: names(m)}
+	for i := 2; ; i++ {
+		clash := false
+		for u := range b.used {
+			clash = clash || len(u) > len(b.prefix) && u[:len(b.prefix)+1] == b.prefix+"."
+		}
+		if !clash {
+			return b
+		}
+		b.prefix = fmt.Sprintf("%s%d", prefix, i)
+	}
+}
+
+// names collects every name of values and nodes in the model, subgraphs and
+// functions included.
+func names(m *onnx.ModelProto) map[string]bool {
+	used := map[string]bool{}
+	var nodes func(list []*onnx.NodeProto)
+	var graph func(g *onnx.GraphProto)
+	nodes = func(list []*onnx.NodeProto) {
+		for _, n := range list {
+			used[n.GetName()] = true
+			for _, s := range append(append([]string{}, n.GetInput()...), n.GetOutput()...) {
+				used[s] = true
+			}
+			for _, a := range n.GetAttribute() {
+				if a.GetG() != nil {
+					graph(a.GetG())
+				}
+				for _, g := range a.GetGraphs() {
+					graph(g)
+				}
+			}
+		}
+	}
+	graph = func(g *onnx.GraphProto) {
+		nodes(g.GetNode())
+		for _, t := range g.GetInitializer() {
+			used[t.GetName()] = true
+		}
+		for _, v := range append(append([]*onnx.ValueInfoProto{}, g.GetInput()...), g.GetOutput()...) {
+			used[v.GetName()] = true
+		}
+	}
+	graph(m.GetGraph())
+	for _, f := range m.GetFunctions() {
+		nodes(f.GetNode())
+	}
+	return used
+}
+
+// node appends a node with one output, named as the node, and returns its name.
+func (b *grafting) node(op, name, x string, attrs ...*onnx.AttributeProto) string {
+	return b.nodeOf(op, name, []string{x}, attrs...)
+}
+
+func (b *grafting) nodeOf(op, name string, in []string, attrs ...*onnx.AttributeProto) string {
+	name = b.prefix + "." + name
+	b.m.Graph.Node = append(b.m.Graph.Node, onnx.NewNode(op, name, in, []string{name}, attrs...))
+	return name
+}
+
+// tensor adds an initializer; before IR version 4 it must be an input too.
+func (b *grafting) tensor(name string, t *onnx.Tensor) string {
+	name = b.prefix + "." + name
+	b.m.Graph.Initializer = append(b.m.Graph.Initializer, t.Proto(name))
+	if b.m.GetIrVersion() < 4 {
+		dims := make([]any, len(t.Shape))
+		for i, d := range t.Shape {
+			dims[i] = d
+		}
+		b.m.Graph.Input = append(b.m.Graph.Input, onnx.TensorInfo(name, t.Type, dims...))
+	}
+	return name
+}
+
+// gemm is y [N,m] = x [N,n] w^T + b with w [m,n] and b drawn as torch.nn.Linear
+// does: uniformly within 1/sqrt(n) (He et al. 2015, eq. 14, for a = sqrt 5).
+func (b *grafting) gemm(name, x string, n, m int, seed uint64) string {
+	bound := 1 / math.Sqrt(float64(n))
+	w := b.tensor(name+".weight", drawUniform(seed, b.prefix+"."+name+".weight", bound, m, n))
+	bias := b.tensor(name+".bias", drawUniform(seed, b.prefix+"."+name+".bias", bound, m))
+	return b.nodeOf("Gemm", name, []string{x, w, bias}, onnx.IntAttr("transB", 1))
+}
+
+func (b *grafting) reduceMean(name, x string, axis int64) string {
+	if b.opset < 18 {
+		return b.node("ReduceMean", name, x, onnx.IntsAttr("axes", axis), onnx.IntAttr("keepdims", 0))
+	}
+	axes := b.tensor(name+".axes", onnx.FromInts([]int{1}, []int64{axis}))
+	return b.nodeOf("ReduceMean", name, []string{x, axes}, onnx.IntAttr("keepdims", 0))
+}
+
+func (b *grafting) dropout(name, x string, ratio float32) string {
+	if b.opset < 12 {
+		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio))
+	}
+	r := b.tensor(name+".ratio", onnx.FromFloats(nil, []float32{ratio}))
+	return b.nodeOf("Dropout", name, []string{x, r})
+}

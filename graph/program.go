@@ -1,0 +1,420 @@
+package graph
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/gorgonia/encoding/dot"
+	"gorgonia.org/tensor"
+
+	"graft/graph/internal/kernel"
+	"graft/graph/ops"
+	"graft/onnx"
+)
+
+// Config says how Compile specialises a model.
+type Config struct {
+	Options
+	// Threads the kernels run on. 0 means all cores.
+	Threads int
+	// Training makes a program that learns; nil one for inference.
+	Training *Training
+	// Outputs names the tensors to compute; nil means the model's outputs.
+	Outputs []string
+}
+
+// Training says what of a model learns and by which loss.
+type Training struct {
+	Learning
+	// Loss adds the loss of the first output to the graph. target is an input node.
+	Loss Loss
+	// Seed is what Dropout draws from.
+	Seed uint64
+}
+
+// Loss adds nodes to a graph that compute a scalar from the network's output y
+// [N,C] and a target, an input node which it makes.
+type Loss func(b *ops.Builder, y *gorgonia.Node) (target, loss *gorgonia.Node, err error)
+
+// Program is a model compiled at one batch size: a Gorgonia graph, its machine and
+// the memory they run in. It is used by one goroutine at a time.
+type Program struct {
+	model   *onnx.ModelProto
+	config  Config
+	plan    *plan
+	builder *ops.Builder
+	machine gorgonia.VM
+	pool    *pool
+
+	inputs  []*gorgonia.Node
+	outputs []*gorgonia.Node // nil for a folded output
+	target  *gorgonia.Node
+	loss    *gorgonia.Node
+	params  []*Param
+	state   map[string]*tensor.Dense // learnt tensors and statistics, by name
+	memory  ops.Memory
+	ran     bool
+}
+
+// Param is a tensor that learns. Its Node is a gorgonia.ValueGrad.
+type Param struct {
+	Name string
+	Slot string // weight, bias, scale, operand
+	Node *gorgonia.Node
+}
+
+// Value is the parameter's content; changing it changes the network.
+func (p *Param) Value() []float32 { return p.Node.Value().(*tensor.Dense).Float32s() }
+
+// Grad is the gradient of the last step, nil before one.
+func (p *Param) Grad() []float32 {
+	if v, err := p.Node.Grad(); err == nil && v != nil {
+		return v.(*tensor.Dense).Float32s()
+	}
+	return nil
+}
+
+// pool is the threads that the programs of one model share.
+type pool struct {
+	*kernel.Pool
+	users int
+}
+
+// Compile makes a program of a model.
+func Compile(m *onnx.ModelProto, c Config) (*Program, error) {
+	return compile(m, c, nil)
+}
+
+// Variant compiles the same network once more, for another batch size, or without
+// its loss in the form for inference (Dropout off, stored statistics). It shares
+// parameters, statistics and threads with p.
+func (p *Program) Variant(batch int, inference bool) (*Program, error) {
+	c := p.config
+	c.Batch = batch
+	if inference && c.Training != nil {
+		t := *c.Training
+		t.Loss = nil
+		c.Training = &t
+	}
+	return compile(p.model, c, p)
+}
+
+func compile(m *onnx.ModelProto, c Config, share *Program) (*Program, error) {
+	p := &Program{model: m, config: c, state: map[string]*tensor.Dense{}}
+	if share != nil {
+		p.state, p.pool = share.state, share.pool
+		p.pool.users++
+	} else {
+		threads := c.Threads
+		if threads <= 0 {
+			threads = runtime.GOMAXPROCS(0)
+		}
+		p.pool = &pool{kernel.NewPool(threads), 1}
+	}
+	if err := p.build(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close ends the program's threads, once the last program that shares them closes.
+func (p *Program) Close() {
+	if p.machine != nil {
+		p.machine.Close()
+	}
+	if p.pool.users--; p.pool.users == 0 {
+		p.pool.Close()
+	}
+}
+
+// training says whether the program computes a loss and its gradients.
+func (p *Program) training() bool { return p.config.Training != nil && p.config.Training.Loss != nil }
+
+func (p *Program) build() error {
+	keep, err := p.kept()
+	if err != nil {
+		return err
+	}
+	want := p.config.Outputs
+	if p.config.Training != nil && want == nil {
+		out, err := p.config.output(p.model)
+		if err != nil {
+			return err
+		}
+		want = []string{out}
+	}
+	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, keep: keep, want: want})
+	if err != nil {
+		return err
+	}
+	b := ops.NewBuilder(p.pool.Pool)
+	p.builder = b
+	if t := p.config.Training; t != nil && t.Loss != nil {
+		b.Training, b.Seed = true, t.Seed
+		b.BatchStatistics = map[string]bool{}
+		for _, name := range t.BatchStatistics {
+			b.BatchStatistics[name] = true
+		}
+	}
+	if err := p.addInputs(keep); err != nil {
+		return err
+	}
+	if err := p.lower(); err != nil {
+		return err
+	}
+	return p.finish()
+}
+
+// kept names the constants that the program holds as tensors of its own: what
+// learns, and the statistics that follow the batches.
+func (p *Program) kept() (map[string]bool, error) {
+	keep := map[string]bool{}
+	t := p.config.Training
+	if t == nil {
+		return keep, nil
+	}
+	origin := newOrigins(p.model)
+	for _, name := range t.Params {
+		keep[name] = true
+	}
+	for _, name := range t.BatchStatistics {
+		n := origin.made[name]
+		if n == nil || n.GetOpType() != "BatchNormalization" || len(n.GetInput()) != 5 {
+			return nil, failf("", "%s is no BatchNormalization's output", quote(name))
+		}
+		for _, in := range n.GetInput()[3:] {
+			s, ok := origin.of(in)
+			if !ok {
+				return nil, failf("", "the statistics %s are no constants of the model", quote(in))
+			}
+			keep[s] = true
+		}
+	}
+	return keep, nil
+}
+
+func (p *Program) addInputs(keep map[string]bool) error {
+	for _, v := range p.plan.inputs {
+		d, err := ops.NewDense(v)
+		if err != nil {
+			return failf("", "input %s: %w", quote(v.Name), err)
+		}
+		n := p.builder.Input(v.Name, d)
+		p.builder.Set(v, n)
+		p.inputs = append(p.inputs, n)
+	}
+	learns := map[string]bool{}
+	if t := p.config.Training; t != nil {
+		for _, name := range t.Params {
+			learns[name] = true
+		}
+	}
+	origin := newOrigins(p.model)
+	slot := p.slots(origin)
+	for name := range sorted(keep) {
+		v := p.plan.values[name]
+		if v == nil { // above no output, or below a given input
+			continue
+		}
+		d, err := p.stateOf(name)
+		if err != nil {
+			return err
+		}
+		n := p.builder.Input(name, d)
+		if learns[name] && p.training() {
+			p.params = append(p.params, &Param{Name: name, Slot: slot[name], Node: n})
+			n = p.builder.Learn(n)
+		}
+		p.builder.Set(v, n)
+	}
+	return nil
+}
+
+// slots says what each learnt constant is to the operator that first uses it.
+func (p *Program) slots(origin origins) map[string]string {
+	r := map[string]string{}
+	for _, n := range p.model.GetGraph().GetNode() {
+		op := ops.Table[n.GetOpType()]
+		for k, i := range op.Learn {
+			if i >= len(n.GetInput()) {
+				continue
+			}
+			name, ok := origin.of(n.GetInput()[i])
+			switch {
+			case !ok || r[name] != "":
+			case n.GetOpType() == "BatchNormalization":
+				r[name] = [...]string{"scale", "bias"}[k]
+			case i == 2:
+				r[name] = "bias"
+			default:
+				r[name] = "weight"
+			}
+		}
+	}
+	return r
+}
+
+// stateOf returns the program's own copy of a constant, shared among its variants.
+func (p *Program) stateOf(name string) (*tensor.Dense, error) {
+	if d := p.state[name]; d != nil {
+		return d, nil
+	}
+	t, err := constantTensor(p.model, name)
+	if err != nil {
+		return nil, err
+	}
+	d, err := ops.NewDense(&ops.Value{Type: t.Type, Shape: t.Shape})
+	if err != nil {
+		return nil, err
+	}
+	copy(d.Float32s(), t.Data.([]float32))
+	p.state[name] = d
+	return d, nil
+}
+
+// constantTensor reads an initializer or a Constant node's value by name.
+func constantTensor(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
+	var t *onnx.Tensor
+	for _, i := range m.GetGraph().GetInitializer() {
+		if i.GetName() == name {
+			var err error
+			if t, err = onnx.TensorOf(i); err != nil {
+				return nil, failf("", "initializer %s: %w", quote(name), err)
+			}
+		}
+	}
+	for i, n := range m.GetGraph().GetNode() {
+		if n.GetOpType() == "Constant" && slices.Contains(n.GetOutput(), name) {
+			f, err := ops.Read(n, int(onnx.Opset(m, "")))
+			if err != nil {
+				return nil, nodeError(i, n, err)
+			}
+			v, err := f.Eval(nil)
+			if err != nil {
+				return nil, nodeError(i, n, err)
+			}
+			t = v[0]
+		}
+	}
+	if t == nil || !ops.IsFloat(t.Type) {
+		return nil, failf("", "%s is no float constant of the model", quote(name))
+	}
+	return t, nil
+}
+
+// lower adds every step to the graph: by its kernels where all is float32, else by
+// its reference evaluation.
+func (p *Program) lower() error {
+	for _, s := range p.plan.steps {
+		nodes, err := p.lowerStep(s)
+		if err != nil {
+			return nodeError(s.index, s.node, err)
+		}
+		for i, n := range nodes {
+			if n != nil {
+				p.builder.Set(s.out[i], n)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	l, ok := s.form.(ops.Lowerer)
+	for _, v := range s.in {
+		ok = ok && (v == nil || v.Const != nil || ops.IsFloat(v.Type))
+	}
+	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0
+	if ok {
+		if nodes, err = l.Lower(p.builder, s.in, s.out); err != nil {
+			return nil, err
+		}
+	}
+	if nodes == nil {
+		for _, v := range s.in {
+			if v != nil && p.training() && p.builder.NeedsGradient(p.builder.Node(v)) {
+				return nil, &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
+			}
+		}
+		nodes = p.builder.Reference(s.node.GetOpType(), s.form, s.in, s.out)
+	}
+	return nodes, nil
+}
+
+// finish adds the loss and the gradients, plans the memory and makes the machine.
+func (p *Program) finish() error {
+	b := p.builder
+	var keep []*gorgonia.Node
+	for _, v := range p.plan.outputs {
+		if v.Const != nil {
+			p.outputs = append(p.outputs, nil)
+			continue
+		}
+		n := b.Node(v)
+		p.outputs = append(p.outputs, n)
+		keep = append(keep, n)
+	}
+	if p.training() {
+		y, err := p.logits()
+		if err != nil {
+			return err
+		}
+		if p.target, p.loss, err = p.config.Training.Loss(b, y); err != nil {
+			return err
+		}
+		if len(p.params) == 0 {
+			return failf("freeze fewer layers", "nothing of the model is left to learn")
+		}
+		var wrt []*gorgonia.Node
+		for _, q := range p.params {
+			wrt = append(wrt, q.Node)
+		}
+		grads, err := b.Gradients(p.loss, wrt)
+		if err != nil {
+			return err
+		}
+		keep = append(append(keep, p.loss), grads...)
+	}
+	var err error
+	if p.memory, err = b.Allocate(keep...); err != nil {
+		return err
+	}
+	p.machine = gorgonia.NewTapeMachine(b.Graph)
+	return nil
+}
+
+// logits is the output the loss is taken of, as [N,C]: where the model ends in a
+// Softmax, what goes into it.
+func (p *Program) logits() (*gorgonia.Node, error) {
+	v := p.plan.outputs[0]
+	if s := p.plan.made[v]; s != nil && s.node.GetOpType() == "Softmax" {
+		v = s.in[0]
+	}
+	if v.Const != nil {
+		return nil, failf("", "the output %s does not depend on the input", quote(v.Name))
+	}
+	if len(v.Shape) < 2 || numel(v.Shape[2:]) != 1 {
+		return nil, failf("use --head linear", "the output %s has shape %v, a classifier's is [N,C]", quote(v.Name), v.Shape)
+	}
+	return p.builder.Flat(p.builder.Node(v), v.Shape[:2]), nil
+}
+
+// Dot writes the Gorgonia graph in the language of Graphviz.
+func (p *Program) Dot() ([]byte, error) { return dot.Marshal(p.builder.Graph) }
+
+// Memory is what the program's computed values take.
+func (p *Program) Memory() ops.Memory { return p.memory }
+
+// Params are the tensors that learn, in order of their names; none in inference.
+func (p *Program) Params() []*Param { return p.params }
+
+// Threads is the number of threads the kernels run on.
+func (p *Program) Threads() int { return p.pool.Threads() }

@@ -1,0 +1,175 @@
+package graph
+
+import (
+	"slices"
+
+	"graft/graph/ops"
+	"graft/onnx"
+)
+
+// Trainable is a tensor of the model that can learn.
+type Trainable struct {
+	Name  string       `json:"name"` // of the initializer, or of the Constant node's output
+	Shape []int        `json:"shape"`
+	Slot  string       `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
+	Layer int          `json:"layer"` // layers up to its first use
+	Uses  int          `json:"uses"`  // more than 1: shared
+	value []*ops.Value // what reads it: the outputs of the operators that use it
+}
+
+// Trainable lists what can learn: float constants in a weight, bias, scale or slope
+// slot, reached through operators that only rename or reshape; and initializers of
+// more than one element that Add or Mul take above the first layer.
+func (s *Structure) Trainable() []Trainable {
+	origin := newOrigins(s.plan.model)
+	var list []Trainable
+	at := map[string]int{}
+	for _, st := range s.plan.steps {
+		slots := slots(st, s.below[st.out[0]])
+		for i, v := range st.in {
+			slot, ok := slots[i]
+			if !ok {
+				continue
+			}
+			name, ok := origin.of(v.Name)
+			if !ok {
+				continue
+			}
+			k, seen := at[name]
+			if !seen {
+				k = len(list)
+				at[name] = k
+				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]]})
+			}
+			list[k].Uses++
+			list[k].value = append(list[k].value, st.out[0])
+		}
+	}
+	return list
+}
+
+// slots maps the inputs of a step that can learn to what they are called.
+func slots(s *step, below int) map[int]string {
+	r := map[int]string{}
+	name := s.node.GetOpType()
+	for k, i := range ops.Table[name].Learn {
+		if i >= len(s.in) || s.in[i] == nil || s.in[i].Const == nil || !ops.IsFloat(s.in[i].Type) {
+			continue
+		}
+		r[i] = "weight"
+		if name == "BatchNormalization" {
+			r[i] = [...]string{"scale", "bias"}[k]
+		} else if i == 2 {
+			r[i] = "bias"
+		}
+	}
+	if name == "Add" || name == "Mul" {
+		for i, v := range s.in {
+			if below > 0 && v.Const != nil && v.Const.Len() > 1 && ops.IsFloat(v.Type) {
+				r[i] = "operand"
+			}
+		}
+	}
+	return r
+}
+
+// origins traces values to the constants they are made of.
+type origins struct {
+	made map[string]*onnx.NodeProto
+	init map[string]bool
+}
+
+func newOrigins(m *onnx.ModelProto) origins {
+	o := origins{made: map[string]*onnx.NodeProto{}, init: map[string]bool{}}
+	for _, t := range m.GetGraph().GetInitializer() {
+		o.init[t.GetName()] = true
+	}
+	for _, n := range m.GetGraph().GetNode() {
+		for _, out := range n.GetOutput() {
+			o.made[out] = n
+		}
+	}
+	return o
+}
+
+// renames are the operators a learnt tensor is followed through.
+var renames = []string{"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast"}
+
+// of returns the name of the constant that value name is made of: an initializer,
+// or the output of a Constant node.
+func (o origins) of(name string) (string, bool) {
+	for {
+		if o.init[name] {
+			return name, true
+		}
+		n := o.made[name]
+		switch {
+		case n == nil:
+			return "", false
+		case n.GetOpType() == "Constant":
+			return name, true
+		case !slices.Contains(renames, n.GetOpType()) || len(n.GetInput()) == 0:
+			return "", false
+		}
+		name = n.GetInput()[0]
+	}
+}
+
+// Freezing says what of a model learns.
+type Freezing struct {
+	// Below fixes everything among the ancestors of this tensor; "" fixes nothing.
+	Below string
+	// BatchStatistics lets the BatchNormalizations above Below normalise by their
+	// batch and follow its statistics; else they keep the stored ones.
+	BatchStatistics bool
+	// Also names further constants that learn.
+	Also []string
+}
+
+// Learning is the outcome of a Freezing: what of a model learns, by name.
+type Learning struct {
+	Params          []string // initializers, or outputs of Constant nodes
+	BatchStatistics []string // outputs of BatchNormalizations on batch statistics
+}
+
+// Learning decides what learns. A shared tensor is fixed if any use of it is fixed.
+func (s *Structure) Learning(f Freezing) (Learning, error) {
+	fixed := map[*ops.Value]bool{}
+	if f.Below != "" {
+		v := s.plan.values[f.Below]
+		if v == nil {
+			return Learning{}, failf("", "the model has no tensor %s", quote(f.Below))
+		}
+		for _, st := range s.plan.ancestorsOf(v) {
+			for _, o := range st.out {
+				fixed[o] = true
+			}
+		}
+	}
+	var l Learning
+	for _, t := range s.Trainable() {
+		if !slices.ContainsFunc(t.value, func(v *ops.Value) bool { return fixed[v] }) {
+			l.Params = append(l.Params, t.Name)
+		}
+	}
+	for _, name := range f.Also {
+		v := s.plan.values[name]
+		if v == nil || v.Const == nil || !ops.IsFloat(v.Type) {
+			return Learning{}, failf("graft inspect lists what can learn", "%s is no float constant of the model", quote(name))
+		}
+		if !slices.Contains(l.Params, name) {
+			l.Params = append(l.Params, name)
+		}
+	}
+	for _, st := range s.plan.steps {
+		if f.BatchStatistics && st.node.GetOpType() == "BatchNormalization" && !fixed[st.out[0]] {
+			l.BatchStatistics = append(l.BatchStatistics, st.out[0].Name)
+		}
+	}
+	return l, nil
+}
+
+// HasBatchNorm says whether the model normalises by batch anywhere.
+func (s *Structure) HasBatchNorm() bool {
+	return slices.ContainsFunc(s.plan.steps, func(st *step) bool { return st.node.GetOpType() == "BatchNormalization" })
+}
