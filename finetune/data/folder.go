@@ -11,11 +11,11 @@ import (
 
 // parts reads the folders train, val and test of dir.
 func (t *tree) parts(dir string, dirs []string, train string) (*Data, error) {
-	val, err := part(dirs, "val", "valid", "validation")
+	val, err := part(dirs, otherParts[:3]...)
 	if err != nil {
 		return nil, err
 	}
-	test, err := part(dirs, "test", "testing")
+	test, err := part(dirs, otherParts[3:]...)
 	if err != nil {
 		return nil, err
 	}

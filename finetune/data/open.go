@@ -107,6 +107,9 @@ func openZip(r io.ReaderAt, size int64) (*Data, error) {
 	return d, nil
 }
 
+// otherParts are the folders that go with a folder train.
+var otherParts = []string{"val", "valid", "validation", "test", "testing"}
+
 // detect finds out what a folder or an archive holds, entering single folders.
 func (t *tree) detect() (*Data, error) {
 	for dir, depth := ".", 0; ; depth++ {
@@ -119,11 +122,15 @@ func (t *tree) detect() (*Data, error) {
 			return nil, err
 		} else if train != "" && len(dirs) > 1 {
 			return t.parts(dir, dirs, train)
+		} else if len(dirs) > 1 && !slices.ContainsFunc(dirs, func(d string) bool { return !slices.Contains(otherParts, strings.ToLower(d)) }) {
+			return nil, fmt.Errorf("folders %s without a folder train", show(strings.Join(dirs, ", ")))
 		}
 		switch {
 		case len(idx) > 0:
 			return t.idx(join(dir, idx)...)
-		case len(lists) > 0 && (len(dirs) < 2 || slices.Contains(lists, "train.csv")):
+		case len(lists) > 0 && len(dirs) > 1 && !slices.Contains(lists, "train.csv"):
+			return nil, fmt.Errorf("both a list (%s) and folders (%s, …): which one is meant is not clear", show(lists[0]), show(dirs[0]))
+		case len(lists) > 0:
 			return t.csv(join(dir, lists)...)
 		case len(arrays) == 1 && len(dirs) == 0:
 			return t.npz(path.Join(dir, arrays[0]))

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -191,6 +190,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"train without classes", content{"train/1.png": "IMG", "val/a/1.png": "IMG"}, "train: no class folders"},
 		{"empty class", content{"train/a/1.png": "IMG", "train/b/": "", "val/a/1.png": "IMG"}, "train/b: no images in this class folder"},
 		{"class of val unknown", content{"train/a/1.png": "IMG", "train/b/1.png": "IMG", "val/wasp/1.png": "IMG"}, "val/wasp: a class that the training part does not have"},
+		{"no train", content{"val/a/1.png": "IMG", "val/b/1.png": "IMG", "Test/a/1.png": "IMG"}, "folders Test, val without a folder train"},
+		{"list beside folders", content{"l.csv": "a/1.png,a\nb/1.png,b\n", "a/1.png": "IMG", "b/1.png": "IMG"}, "both a list (l.csv) and folders (a, …)"},
 		{"val and valid", content{"train/a/1.png": "IMG", "train/b/1.png": "IMG", "val/a/1.png": "IMG", "valid/a/1.png": "IMG"}, "both val and valid"},
 		{"loose image", content{"a/1.png": "IMG", "b/1.png": "IMG", "1.png": "IMG"}, "1.png: an image outside of the class folders"},
 		{"unsupported image", content{"a/1.png": "IMG", "b/1.tif": "II*"}, "b/1.tif: .tif images are not supported"},
@@ -243,16 +244,6 @@ func TestOpenRefusesFiles(t *testing.T) {
 	checkRefused(t, "text", saved(t, "x.txt", []byte("hello")), "neither a folder nor")
 	checkRefused(t, "zip cut", saved(t, "x.zip", []byte("PK\x03\x04abc")), "damaged archive")
 	checkRefused(t, "empty zip", content{}.zip(t), "no class folders")
-	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Skip(err)
-	}
-	checkRefused(t, "pipe", fifo, "neither a file nor a folder")
-	dir := content{"a/1.png": "IMG", "b/1.png": "IMG"}.folder(t)
-	if err := syscall.Mkfifo(filepath.Join(dir, "b", "2.png"), 0o600); err != nil {
-		t.Skip(err)
-	}
-	checkRefused(t, "pipe in a class", dir, "b/2.png: neither a file nor a folder")
 }
 
 // Links lead within the folder or nowhere; circles end.

@@ -83,6 +83,27 @@ func (s *Set) Subset(idx []int) *Set {
 	return sub
 }
 
+// Align is s with its labels numbered as in classes, as a model or a training set has them; a class of s that is not
+// among these is an error.
+func (s *Set) Align(classes []string) (*Set, error) {
+	index := indexOf(classes)
+	to := make([]int, len(s.Classes))
+	for c, name := range s.Classes {
+		label, ok := index[name]
+		if !ok {
+			return nil, fmt.Errorf("data: class %s is not among the %d known ones", show(name), len(classes))
+		}
+		to[c] = label
+	}
+	aligned := &Set{Classes: classes, Items: slices.Clone(s.Items), src: s.src, at: s.at}
+	for i, it := range s.Items {
+		if it.Label >= 0 {
+			aligned.Items[i].Label = to[it.Label]
+		}
+	}
+	return aligned, nil
+}
+
 // Counts is the number of examples of each class.
 func (s *Set) Counts() []int {
 	counts := make([]int, len(s.Classes))

@@ -85,6 +85,16 @@ func TestSubsetOfSubset(t *testing.T) {
 	}
 }
 
+func TestAlign(t *testing.T) {
+	s, err := numbered(2, 1).Align([]string{"c", "b", "x", "a"})
+	if err != nil || fmt.Sprint(s.Items, s.Counts(), values(s)) != "[{x[0] 3} {x[1] 3} {x[2] 1}] [0 1 0 2] [0 1 2]" {
+		t.Errorf("%v, %v", s, err)
+	}
+	if _, err := s.Align([]string{"c", "b", "x"}); err == nil || err.Error() != "data: class a is not among the 3 known ones" {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	if got := numbered(3, 2).Describe(); got != "5 images, 2 classes: a 3, b 2" {
 		t.Error(got)
