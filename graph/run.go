@@ -132,23 +132,26 @@ func (p *Program) State() map[string][]float32 {
 
 // Store returns the model with what the program has learnt in it. All else is the
 // same message, byte for byte.
-func (p *Program) Store() (*onnx.ModelProto, error) {
-	m := shallow(p.model)
-	for name := range sorted(p.state) {
-		old, err := constantTensor(p.model, name)
+func (p *Program) Store() (*onnx.ModelProto, error) { return WithValues(p.model, p.State()) }
+
+// WithValues returns the model with new values in some of its constants, by name.
+// Constants whose values are the same keep their bytes.
+func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelProto, error) {
+	c := shallow(m)
+	for name := range sorted(values) {
+		old, err := constantTensor(m, name)
 		if err != nil {
 			return nil, err
 		}
-		data := p.state[name].Float32s()
-		if slices.Equal(old.Data.([]float32), data) {
+		if slices.Equal(old.Data.([]float32), values[name]) {
 			continue
 		}
-		t := &onnx.Tensor{Type: old.Type, Shape: old.Shape, Data: slices.Clone(data)}
-		if err := replaceConstant(m, name, t); err != nil {
+		t := &onnx.Tensor{Type: old.Type, Shape: old.Shape, Data: slices.Clone(values[name])}
+		if err := replaceConstant(c, name, t); err != nil {
 			return nil, err
 		}
 	}
-	return m, nil
+	return c, nil
 }
 
 // InputNames are the inputs a model must be fed, without those that initializers fill.
