@@ -15,7 +15,7 @@ func SigmoidBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, sigmoid
 // Tanh computes y[i] = tanh(x[i]); y may be x.
 func Tanh(p *Pool, y, x []float32) { p.each(vector{f: tanh, y: y, a: x}) }
 
-// TanhBackward computes dx[i] = dy[i] * (1 - y[i]*y[i]) from Tanh's output y;
+// TanhBackward computes dx[i] = dy[i] * (1 - y[i]) * (1 + y[i]) // 1 - y*y would cancel from Tanh's output y;
 // dx may be dy.
 func TanhBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, tanhBackward) }
 
@@ -81,7 +81,7 @@ func tanh(_ *vector, y, x, _ []float32) {
 func tanhBackward(_ *vector, dx, y, dy []float32) {
 	y, dy = y[:len(dx)], dy[:len(dx)]
 	for i := range dx {
-		dx[i] = dy[i] * (1 - y[i]*y[i])
+		dx[i] = dy[i] * (1 - y[i]) * (1 + y[i]) // 1 - y*y would cancel
 	}
 }
 

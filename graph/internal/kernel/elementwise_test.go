@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -40,9 +39,7 @@ var elementwise = []struct {
 	{"Sigmoid", 1, func(p *Pool, y, a, _ []float32) { Sigmoid(p, y, a) }, func(a, _ float64) float64 { return 1 / (1 + math.Exp(-a)) }},
 	{"SigmoidBackward", 4, SigmoidBackward, func(a, b float64) float64 { return float64(float32(b*a)) * (1 - a) }},
 	{"Tanh", 1, func(p *Pool, y, a, _ []float32) { Tanh(p, y, a) }, func(a, _ float64) float64 { return math.Tanh(a) }},
-	{"TanhBackward", 0, TanhBackward, func(a, b float64) float64 {
-		return float64(float32(b) * (1 - float32(a)*float32(a)))
-	}},
+	{"TanhBackward", 4, TanhBackward, func(a, b float64) float64 { return b * (1 - a*a) }},
 	{"Exp", 1, func(p *Pool, y, a, _ []float32) { Exp(p, y, a) }, func(a, _ float64) float64 { return math.Exp(a) }},
 	{"HardSigmoid", 2, func(p *Pool, y, a, _ []float32) { HardSigmoid(p, y, a, 0.25, 0.5) }, func(a, _ float64) float64 { return max(0, min(1, 0.25*a+0.5)) }},
 	{"HardSigmoidBackward", 0.5, func(p *Pool, y, a, b []float32) { HardSigmoidBackward(p, y, a, b, 0.25, 0.5) }, func(a, b float64) float64 { return where(a > -2 && a < 2, 0.25*b, 0) }},
@@ -173,13 +170,4 @@ func TestSumSquares(t *testing.T) {
 			}
 		}
 	}
-}
-
-func ExampleRelu() {
-	p := NewPool(2)
-	defer p.Close()
-	x := []float32{-1, 0, 2}
-	Relu(p, x, x)
-	fmt.Println(x)
-	// Output: [0 0 2]
 }
