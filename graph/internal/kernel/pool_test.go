@@ -119,6 +119,7 @@ func calls() map[string]func(p *Pool) {
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h / 2, OutW: h / 2, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	conv, strided, deep := square(n, c, h, c, 3, 1, 1, 1), square(n, c, h, c, 3, 2, 1, 1), square(n, c, h, c, 3, 1, 1, c)
 	w := random(r, c*c*9)
+	whole, turned, straight := []int{n * c, h, h}, []int{hw, 1, h}, []int{hw, h, 1}
 	m := map[string]func(p *Pool){
 		"SumChannels":               func(p *Pool) { SumChannels(p, s, x, n, c, hw) },
 		"Gemm":                      func(p *Pool) { Gemm(p, y, a, b, 80, 80, 80, true, false, 1, 0) },
@@ -139,6 +140,8 @@ func calls() map[string]func(p *Pool) {
 		"AddChannel":                func(p *Pool) { AddChannel(p, y, x, v, n, c, hw) },
 		"MulChannel":                func(p *Pool) { MulChannel(p, y, x, v, n, c, hw) },
 		"Copy":                      func(p *Pool) { Copy(p, y, x, n*c, hw-5, hw, 3, hw, 5) },
+		"StridedCopy":               func(p *Pool) { StridedCopy(p, y, x, whole, turned, straight, 0, 0) },
+		"StridedAdd":                func(*Pool) { StridedAdd(y, x, whole, turned, straight, 0, 0) },
 		"HardSwish":                 func(p *Pool) { HardSwish(p, y, x) },
 		"HardSwishBackward":         func(p *Pool) { HardSwishBackward(p, y, x, dy) },
 		"Softmax":                   func(p *Pool) { Softmax(p, y, x, n*c, hw) },
@@ -222,6 +225,9 @@ func TestWrongSizesPanic(t *testing.T) {
 		"softmax":     func() { Softmax(nil, x(5), x(6), 2, 3) },
 		"loss":        func() { CrossEntropy(nil, nil, x(6), x(6), x(6), 2, 3) },
 		"copy":        func() { Copy(nil, x(5), x(6), 2, 3, 3, 0, 3, 0) },
+		"strided y":   func() { StridedCopy(nil, x(5), x(6), []int{2, 3}, []int{3, 1}, []int{3, 1}, 0, 0) },
+		"strided x":   func() { StridedCopy(nil, x(6), x(6), []int{2, 3}, []int{3, 1}, []int{3, -1}, 0, 1) },
+		"strided nil": func() { StridedCopy(nil, x(6), x(6), nil, nil, nil, 0, 0) },
 		"dropout":     func() { Dropout(nil, x(1), x(1), float32(nan), 0) },
 		"sgd":         func() { SGD(nil, x(2), x(2), nil, 1, 0.9, 0, false, false) },
 		"adam step":   func() { Adam(nil, x(2), x(2), x(2), x(2), 1, 0.9, 0.9, 0, 0, 0, false) },

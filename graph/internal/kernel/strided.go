@@ -6,6 +6,7 @@ const maxRank = 8
 // strided copies rows of the last dimension, one an item.
 type strided struct {
 	y, x             []float32
+	yOffset, xOffset int
 	rank, width      int
 	shape            [maxRank]int
 	yStride, xStride [maxRank]int
@@ -15,7 +16,7 @@ func (t *strided) run(_ *worker, lo, hi int) {
 	last := t.rank - 1
 	ys, xs := t.yStride[last], t.xStride[last]
 	for r := lo; r < hi; r++ {
-		yo, xo := 0, 0
+		yo, xo := t.yOffset, t.xOffset
 		for d, i := last-1, r; d >= 0; d-- {
 			k := i % t.shape[d]
 			i /= t.shape[d]
@@ -34,7 +35,8 @@ func (t *strided) run(_ *worker, lo, hi int) {
 	}
 }
 
-// StridedCopy copies between two strided views: transposes, slices, broadcasts, pads.
+// StridedCopy copies between two strided views: transposes, slices, broadcasts,
+// pads. Strides may be negative, and 0 in x.
 //
 //	y[yOffset + sum_d i[d]*yStride[d]] = x[xOffset + sum_d i[d]*xStride[d]]  for every index i of shape
 //
@@ -51,15 +53,29 @@ func StridedCopy(p *Pool, y, x []float32, shape, yStride, xStride []int, yOffset
 	if rows == 0 || width == 0 {
 		return
 	}
+	checkView(y, shape, yStride, yOffset)
+	checkView(x, shape, xStride, xOffset)
 	q := p.acquire()
 	t := &q.tasks.strided
-	*t = strided{y: y[yOffset:], x: x[xOffset:], rank: rank, width: width}
+	*t = strided{y: y, x: x, yOffset: yOffset, xOffset: xOffset, rank: rank, width: width}
 	copy(t.shape[:], shape)
 	copy(t.yStride[:], yStride)
 	copy(t.xStride[:], xStride)
 	q.launch(t, rows, vectorGrain/width)
 	*t = strided{}
 	p.release(q)
+}
+
+// checkView panics unless the view's first and last elements are inside x.
+func checkView(x []float32, shape, stride []int, offset int) {
+	lo, hi := offset, offset
+	for d, n := range shape {
+		reach := (n - 1) * stride[d]
+		lo, hi = lo+min(reach, 0), hi+max(reach, 0)
+	}
+	if lo < 0 || hi >= len(x) {
+		panic("kernel: strided view outside its slice")
+	}
 }
 
 // StridedAdd adds one strided view to another, in row-major order of the index:
