@@ -1,0 +1,67 @@
+# Everything here needs Go alone, but for two targets that say so.
+
+GO        ?= go
+FUZZTIME  ?= 5s# for each fuzz target
+BENCHTIME ?= 1s
+BENCH     ?= .
+TESTFLAGS ?=# for example -v, or -run Conv
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race fuzz bench generate lint demo size clean set-module
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./graft, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o graft ./cli/graft
+
+test: ## run the tests, in under three minutes
+	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+race: ## run the tests of what is concurrent under the race detector; needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data
+
+fuzz: ## run each fuzz target for FUZZTIME=5s
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | while read -r file target; do \
+		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
+bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them longer
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+
+generate: ## make onnx.pb.go from onnx.proto; needs protoc and protoc-gen-go
+	@command -v protoc >/dev/null || { echo 'make generate needs protoc, of github.com/protocolbuffers/protobuf' >&2; exit 1; }
+	@command -v protoc-gen-go >/dev/null || { echo 'make generate needs: go install google.golang.org/protobuf/cmd/protoc-gen-go' >&2; exit 1; }
+	$(GO) generate ./onnx
+
+lint: ## check formatting and run go vet
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || echo .)); \
+		test -z "$$unformatted" || { echo "gofmt would change:" >&2; echo "$$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+
+demo: build ## do the main job on the data and the model inside the program
+	./graft demo
+
+size: ## list the Go files of each package with their sizes, the largest first
+	@find . -name '*.go' ! -name '*_test.go' ! -name '*.pb.go' -exec wc -c {} + | awk '\
+		$$2 == "total" { next } \
+		{ dir = $$2; sub("/[^/]*$$", "", dir); bytes[dir] += $$1; files[dir]++; print } \
+		END { print ""; for (d in bytes) { printf "%8d  %-28s %d files, %d bytes each\n", bytes[d], d, files[d], bytes[d] / files[d] } }' | sort -rn
+
+clean: ## remove what building, testing and trying out left behind
+	rm -rf graft graft.exe demo.onnx demo.png .ci/venv .ci/log
+	$(GO) clean -testcache
+
+# PATH=... on the command line replaces the shell's own, which therefore must not be passed on.
+ifeq ($(origin PATH),command line)
+unexport PATH
+endif
+
+set-module: ## rename the module: make set-module PATH=example.org/graft
+	@case '$(PATH)' in *[!A-Za-z0-9./_~-]*|/*|*/|'') echo 'usage: make set-module PATH=example.org/graft' >&2; exit 2;; esac; \
+	old=$$(sed -n 's/^module //p' go.mod); \
+	find . -name '*.go' ! -name '*.pb.go' -exec sed -i.bak -E "s|^(import )?([[:space:]]*([A-Za-z_.]+ )?)\"$$old/|\1\2\"$(PATH)/|" {} +; \
+	find . -name go.mod -exec sed -i.bak -E "s#^(module |require |replace |[[:space:]]+)$$old( |/|$$)#\1$(PATH)\2#" {} +; \
+	sed -i.bak -E "s|\"$$old/|\"$(PATH)/|; s|$$old=|$(PATH)=|; s|$$old@|$(PATH)@|" README.md; \
+	find . -name '*.bak' -exec rm {} +; \
+	echo 'the module is $(PATH) now'
