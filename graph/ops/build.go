@@ -152,6 +152,7 @@ func (b *Builder) nextID() int { b.lastID++; return b.lastID }
 func (b *Builder) Gradients(loss *gorgonia.Node, wrt []*gorgonia.Node) ([]*gorgonia.Node, error) {
 	one := b.Graph.AddNode(gorgonia.NewConstant(float32(1), gorgonia.WithName("1")))
 	all := append(slices.Clone(wrt), b.taps...)
+	clear(b.needs) // kernels added from here on are gradients, which are not differentiated again
 	g, err := gorgonia.Backpropagate(gorgonia.Nodes{loss}, gorgonia.Nodes{one}, all)
 	if err != nil {
 		return nil, fmt.Errorf("ops: differentiate: %w", err)
