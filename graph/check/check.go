@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"graft/graph"
 	"graft/graph/ops"
@@ -30,42 +31,52 @@ type Case struct {
 	Model  string  `json:"model"`
 	Status Status  `json:"status"`
 	Reason string  `json:"reason,omitempty"`
-	MaxAbs float64 `json:"max_abs"` // largest |got-want| over all outputs
-	MaxRel float64 `json:"max_rel"` // largest |got-want|/|want| where want is not 0
+	MaxAbs float64 `json:"max_abs"` // largest |got-want| over all outputs, of those that are finite
+	MaxRel float64 `json:"max_rel"` // largest |got-want|/|want| where want is not 0, likewise
+
+	Dir      string        `json:"-"` // the test folder
+	Duration time.Duration `json:"-"`
 }
 
 // Tolerance is met where |got-want| <= Atol + Rtol*|want|, as in numpy.allclose.
 type Tolerance struct{ Rtol, Atol float64 }
 
-// Half is the tolerance for float16 outputs unless the user sets one: other
-// runtimes compute in half precision.
-var Half = Tolerance{2e-2, 2e-2}
+// Tolerances unless the user sets one. Half is for float16 outputs: other runtimes
+// compute in half precision.
+var (
+	Default = Tolerance{1e-3, 1e-4}
+	Half    = Tolerance{2e-2, 2e-2}
+)
 
 // Find returns the test folders at or below path, sorted.
 func Find(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("check: %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("check: %q: %w", path, errors.Unwrap(err))
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("check: %s is not a folder; give a test folder, or one that holds some", path)
+		return nil, fmt.Errorf("check: %q: not a folder, want a test folder or one that holds some", path)
 	}
 	var found []string
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+	// The separator makes WalkDir enter a path that is a link.
+	err = filepath.WalkDir(path+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
 		models, sets := contents(p)
 		if len(models) > 0 && len(sets) > 0 {
-			found = append(found, p)
+			found = append(found, filepath.Clean(p))
 			return fs.SkipDir
 		}
 		return nil
 	})
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("check: %s holds no test folder (one .onnx file beside test_data_set_0)", path)
+	if err != nil {
+		return nil, fmt.Errorf("check: %q: %w", path, err)
 	}
-	return found, err
+	if len(found) == 0 {
+		return nil, fmt.Errorf("check: %q: holds no test folder, which is one .onnx file beside test_data_set_0", path)
+	}
+	return found, nil
 }
 
 // contents lists the models and data sets directly in a folder.
@@ -80,13 +91,25 @@ func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `*`, `\*`, `?`, `\?`).Replace(path)
 }
 
-// Run runs every data set of a test folder. half is set where the tolerance is the
-// user's own and holds for float16 too.
-func Run(dir string, tol Tolerance, half Tolerance, threads int) Case {
-	c := Case{Name: filepath.Base(dir), Status: Pass}
+// Run runs every data set of a test folder, to the tolerance half where an output is
+// float16 and to tol elsewhere. 0 threads means all cores.
+func Run(dir string, tol, half Tolerance, threads int) Case {
+	start := time.Now()
+	c := run(dir, tol, half, threads)
+	c.Dir, c.Duration = dir, time.Since(start)
+	return c
+}
+
+func run(dir string, tol, half Tolerance, threads int) (c Case) {
+	c = Case{Name: filepath.Base(dir), Status: Pass}
+	defer func() {
+		if r := recover(); r != nil { // one case must not end the others
+			c.fail(fmt.Errorf("internal error: %v", r))
+		}
+	}()
 	models, sets := contents(dir)
 	if len(models) != 1 {
-		c.fail(fmt.Errorf("%s holds %d .onnx files, want one", dir, len(models)))
+		c.fail(fmt.Errorf("%q holds %d .onnx files, want one", dir, len(models)))
 		return c
 	}
 	c.Model = models[0]
@@ -129,8 +152,8 @@ func (c *Case) dataSet(m *onnx.ModelProto, dir string, tol, half Tolerance, thre
 	if err != nil {
 		return err
 	}
-	if len(got) < len(want) {
-		return fmt.Errorf("the model has %d outputs, %d are expected", len(got), len(want))
+	if len(got) != len(want) { // none expected is no test either
+		return fmt.Errorf("the model has %d outputs, the folder expects %d", len(got), len(want))
 	}
 	for i, w := range want {
 		t := tol
@@ -207,10 +230,8 @@ func (c *Case) compare(got, want *onnx.Tensor, tol Tolerance) error {
 			continue
 		}
 		d := math.Abs(g[i] - w[i])
-		c.MaxAbs = max(c.MaxAbs, d)
-		if w[i] != 0 {
-			c.MaxRel = max(c.MaxRel, d/math.Abs(w[i]))
-		}
+		c.MaxAbs = maxFinite(c.MaxAbs, d)
+		c.MaxRel = maxFinite(c.MaxRel, d/math.Abs(w[i]))
 		if !(d <= tol.Atol+tol.Rtol*math.Abs(w[i])) {
 			bad++
 			if !(d <= worst) {
@@ -222,6 +243,14 @@ func (c *Case) compare(got, want *onnx.Tensor, tol Tolerance) error {
 		return fmt.Errorf("%d of %d elements differ, most at %d: got %g, want %g", bad, len(w), at, g[at], w[at])
 	}
 	return nil
+}
+
+// maxFinite is the larger of two numbers, or a where b is none.
+func maxFinite(a, b float64) float64 {
+	if b-b != 0 {
+		return a
+	}
+	return max(a, b)
 }
 
 // numbers widens two tensors of one type to float64.

@@ -5,5 +5,6 @@
 //	FOLDER/test_data_set_K/input_I.pb       a TensorProto for graph input I
 //	FOLDER/test_data_set_K/output_I.pb      the expected output I
 //
-// [Find] collects such folders below a path, [Run] runs one and compares.
+// [Find] collects such folders below a path, [Run] runs one and compares, and
+// [WriteJUnit] reports the outcomes to continuous integration.
 package check
