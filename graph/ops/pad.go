@@ -148,7 +148,7 @@ func (f *pad) source(i, n int) int {
 }
 
 func (f *pad) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if f.mode != "constant" {
+	if f.mode != "constant" || len(f.in) == 0 {
 		return nil, nil
 	}
 	// What stays of x, and where it starts in x and in y.
@@ -156,12 +156,9 @@ func (f *pad) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	own, out := strides(f.in), strides(f.shape)
 	xo, yo := 0, 0
 	for d, n := range f.in {
-		kept[d] = n + min(f.before[d], 0) + min(f.after[d], 0)
+		kept[d] = max(n+min(f.before[d], 0)+min(f.after[d], 0), 0)
 		xo += max(-f.before[d], 0) * own[d]
 		yo += max(f.before[d], 0) * out[d]
-		if kept[d] < 0 {
-			return nil, nil
-		}
 	}
 	x, value := b.Node(in[0]), float32(f.value)
 	return []*gorgonia.Node{b.Apply(Kernel{Name: "Pad", Shape: denseShape(f.shape),

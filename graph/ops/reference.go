@@ -19,7 +19,7 @@ func (b *Builder) Reference(name string, f Form, in, out []*Value) []*gorgonia.N
 	op := &evalOp{id: b.nextID(), name: name, form: f, in: in, out: out}
 	var args []*gorgonia.Node
 	for _, v := range in {
-		if v != nil {
+		if v != nil && v.Const == nil {
 			args = append(args, b.Node(v))
 		}
 	}
@@ -87,9 +87,14 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 		return Dense(e.of.result[e.which]), nil
 	}
 	args := make([]*onnx.Tensor, len(e.in))
-	for i, k := 0, 0; i < len(e.in); i++ {
-		if e.in[i] != nil {
-			args[i] = TensorOf(in[k], e.in[i])
+	k := 0
+	for i, v := range e.in {
+		switch {
+		case v == nil:
+		case v.Const != nil:
+			args[i] = v.Const
+		default:
+			args[i] = TensorOf(in[k], v)
 			k++
 		}
 	}
@@ -107,6 +112,11 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 
 // TensorOf is a Gorgonia value as an ONNX tensor of v's type and shape, in shared memory.
 func TensorOf(val gorgonia.Value, v *Value) *onnx.Tensor {
+	if numel(v.Shape) == 0 { // the tensor package has no data to give then
+		if t, err := onnx.NewTensor(v.Type, v.Shape...); err == nil {
+			return t
+		}
+	}
 	return &onnx.Tensor{Type: v.Type, Shape: v.Shape, Data: val.(*tensor.Dense).Data()}
 }
 

@@ -60,6 +60,7 @@ func (f *slice) Infer(in []*Value) ([]*Value, error) {
 		if step == 0 {
 			return nil, fmt.Errorf("step 0 along axis %d", a)
 		}
+		step = min(max(step, -x[a]-1), x[a]+1) // longer ones take one element too
 		start, n := sliceRange(f.starts[i], f.ends[i], step, x[a])
 		f.offset += start * f.stride[a]
 		f.shape[a] = n
