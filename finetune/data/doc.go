@@ -23,6 +23,8 @@
 // those of the training part and take its numbering.
 // A source with a single part gives Train. A test folder without class folders is unlabelled and gives no Test.
 //
+// [ReadNpy] and [WriteNpy] are for single arrays, as tensors of any type.
+//
 // # Pixels
 //
 // [Decode] reads JPEG, PNG, GIF (first frame), WebP and BMP, told apart by content, and gives what Pillow's
