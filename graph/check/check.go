@@ -173,17 +173,20 @@ func Infer(m *onnx.ModelProto, in []*onnx.Tensor, threads int) ([]*onnx.Tensor, 
 	if len(in) != len(names) {
 		return nil, fmt.Errorf("the model has %d inputs, got %d", len(names), len(in))
 	}
-	shapes := map[string][]int{}
+	shapes, known, given := map[string][]int{}, map[string]*onnx.Tensor{}, map[string]*onnx.Tensor{}
 	for i, n := range names {
-		shapes[n] = in[i].Shape
+		shapes[n], given[n] = in[i].Shape, in[i]
+		if maySayShape(in[i]) {
+			known[n] = in[i]
+		}
 	}
-	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes}, Threads: threads})
+	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes}, Known: known, Threads: threads})
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	for i, t := range in {
-		if err := p.SetInput(i, t); err != nil {
+	for i, port := range p.Inputs() {
+		if err := p.SetInput(i, given[port.Name]); err != nil {
 			return nil, err
 		}
 	}
@@ -193,8 +196,15 @@ func Infer(m *onnx.ModelProto, in []*onnx.Tensor, threads int) ([]*onnx.Tensor, 
 	out := make([]*onnx.Tensor, len(p.Outputs()))
 	for i := range out {
 		out[i] = p.Output(i).Clone()
+		out[i].Round()
 	}
 	return out, nil
+}
+
+// maySayShape says whether an operator could take t as a shape, axes, pads or a
+// ratio, which must be known when the model is compiled.
+func maySayShape(t *onnx.Tensor) bool {
+	return len(t.Shape) <= 1 && (t.Len() == 1 || !ops.IsFloat(t.Type))
 }
 
 // tensors reads KIND_0.pb, KIND_1.pb, … of a data set.
