@@ -30,10 +30,11 @@ type step struct {
 
 // fixing says what a plan is made for.
 type fixing struct {
-	batch  int              // of a symbolic first dimension; 0 means 1
-	shapes map[string][]int // whole shapes of inputs, by name
-	keep   map[string]bool  // constants that stay values of their own: they learn
-	want   []string         // outputs; nil means the model's
+	batch  int                     // of a symbolic first dimension; 0 means 1
+	shapes map[string][]int        // whole shapes of inputs, by name
+	known  map[string]*onnx.Tensor // inputs whose values are known already
+	keep   map[string]bool         // constants that stay values of their own: they learn
+	want   []string                // outputs; nil means the model's
 }
 
 // Error says where in a model something is wrong.
@@ -201,6 +202,13 @@ func (p *plan) setInputs(f fixing) error {
 		}
 		v := &ops.Value{Name: i.GetName(), Type: onnx.TensorProto_DataType(t.GetElemType()), Shape: shape}
 		p.values[v.Name] = v
+		if k := f.known[v.Name]; k != nil {
+			if k.Type != v.Type || !slices.Equal(k.Shape, v.Shape) {
+				return failf("", "input %s is %v of shape %v, got %v of shape %v", quote(v.Name), v.Type, v.Shape, k.Type, k.Shape)
+			}
+			v.Const = k
+			continue
+		}
 		p.inputs = append(p.inputs, v)
 	}
 	return nil

@@ -23,6 +23,9 @@ type Config struct {
 	Training *Training
 	// Outputs names the tensors to compute; nil means the model's outputs.
 	Outputs []string
+	// Known gives inputs values that hold for the program's whole life: shapes and
+	// axes must be known when it is compiled. They are no inputs of the program.
+	Known map[string]*onnx.Tensor
 }
 
 // Training says what of a model learns and by which loss.
@@ -55,6 +58,7 @@ type Program struct {
 	params  []*Param
 	state   map[string]*tensor.Dense // learnt tensors and statistics, by name
 	memory  ops.Memory
+	grads   []gorgonia.ValueGrad
 	ran     bool
 }
 
@@ -146,7 +150,7 @@ func (p *Program) build() error {
 		}
 		want = []string{out}
 	}
-	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, keep: keep, want: want})
+	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, known: p.config.Known, keep: keep, want: want})
 	if err != nil {
 		return err
 	}
@@ -361,6 +365,9 @@ func (p *Program) finish() error {
 		n := b.Node(v)
 		p.outputs = append(p.outputs, n)
 		keep = append(keep, n)
+	}
+	if len(keep) == 0 && !p.training() {
+		return nil
 	}
 	if p.training() {
 		y, err := p.logits()

@@ -52,6 +52,9 @@ func (p *Program) SetInput(i int, t *onnx.Tensor) error {
 	if !slices.Equal(t.Shape, v.Shape) {
 		return failf("", "input %s has shape %v, got %v", quote(v.Name), v.Shape, t.Shape)
 	}
+	if t.Len() == 0 {
+		return nil
+	}
 	d, err := ops.NewDense(v)
 	if err != nil {
 		return err
@@ -71,6 +74,9 @@ func (p *Program) Target() []float32 { return p.target.Value().(*tensor.Dense).F
 
 // Run computes the outputs, and in training the loss and all gradients.
 func (p *Program) Run() error {
+	if p.machine == nil { // every output was known when the program was compiled
+		return nil
+	}
 	if p.ran {
 		p.machine.Reset()
 	}
@@ -161,4 +167,14 @@ func InputNames(m *onnx.ModelProto) []string {
 		names = append(names, v.GetName())
 	}
 	return names
+}
+
+// ValueGrads are the parameters as a gorgonia.Solver takes them.
+func (p *Program) ValueGrads() []gorgonia.ValueGrad {
+	if p.grads == nil {
+		for _, q := range p.params {
+			p.grads = append(p.grads, q.Node)
+		}
+	}
+	return p.grads
 }

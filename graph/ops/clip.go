@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -12,7 +13,10 @@ import (
 
 // clip limits x to [min, max]: attributes before opset 11, optional inputs since.
 // https://onnx.ai/onnx/operators/onnx__Clip.html; opsets 6, 11, 12, 13
-type clip struct{ lo, hi float64 }
+type clip struct {
+	lo, hi float64         // of floats
+	limits [2]*onnx.Tensor // of integers, nil where there is none
+}
 
 func readClip(a *Attrs) Form {
 	f := &clip{lo: math.Inf(-1), hi: math.Inf(1)}
@@ -27,8 +31,13 @@ func (f *clip) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 3); err != nil {
 		return nil, err
 	}
-	if err := wantFloat(in...); err != nil {
-		return nil, err
+	for _, v := range in {
+		if v != nil && v.Type != in[0].Type {
+			return nil, fmt.Errorf("inputs have types %v and %v, want one type", in[0].Type, v.Type)
+		}
+	}
+	if t := in[0].Type; t == onnx.TensorProto_BOOL || t == onnx.TensorProto_STRING {
+		return nil, fmt.Errorf("input has type %v, want numbers", t)
 	}
 	for i, to := range []*float64{&f.lo, &f.hi} {
 		v := optional(in, i+1)
@@ -41,12 +50,52 @@ func (f *clip) Infer(in []*Value) ([]*Value, error) {
 		if v.Const.Len() != 1 {
 			return nil, fmt.Errorf("limit %s has shape %v, want one element", quote(v.Name), v.Shape)
 		}
-		*to = float64s(v.Const)[0]
+		if f.limits[i] = v.Const; anyFloat(v.Type) {
+			*to = float64s(v.Const)[0]
+		}
 	}
 	return []*Value{{Type: in[0].Type, Shape: in[0].Shape}}, nil
 }
 
 func (f *clip) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	t := &onnx.Tensor{Type: in[0].Type, Shape: in[0].Shape}
+	switch x := in[0].Data.(type) {
+	case []int8:
+		t.Data = clipIntegers(x, f.limits)
+	case []int16:
+		t.Data = clipIntegers(x, f.limits)
+	case []int32:
+		t.Data = clipIntegers(x, f.limits)
+	case []int64:
+		t.Data = clipIntegers(x, f.limits)
+	case []uint8:
+		t.Data = clipIntegers(x, f.limits)
+	case []uint16:
+		t.Data = clipIntegers(x, f.limits)
+	case []uint32:
+		t.Data = clipIntegers(x, f.limits)
+	case []uint64:
+		t.Data = clipIntegers(x, f.limits)
+	default:
+		return f.evalFloats(in)
+	}
+	return []*onnx.Tensor{t}, nil
+}
+
+func clipIntegers[T integer](x []T, limits [2]*onnx.Tensor) []T {
+	y := slices.Clone(x)
+	for i := range y {
+		if limits[0] != nil {
+			y[i] = max(y[i], limits[0].Data.([]T)[0])
+		}
+		if limits[1] != nil { // max wins over min
+			y[i] = min(y[i], limits[1].Data.([]T)[0])
+		}
+	}
+	return y
+}
+
+func (f *clip) evalFloats(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	y := make([]float64, in[0].Len())
 	for i, v := range float64s(in[0]) {
 		if v < f.lo { // NaN passes, and max wins over min

@@ -16,10 +16,14 @@ import (
 type dropout struct {
 	ratio float32
 	outs  int
+	mask  onnx.TensorProto_DataType // BOOL since opset 10, before it that of x
 }
 
 func readDropout(a *Attrs) Form {
 	f := &dropout{ratio: 0.5, outs: a.Outs}
+	if a.Opset >= 10 {
+		f.mask = onnx.TensorProto_BOOL
+	}
 	if a.Opset < 12 {
 		f.ratio = a.Float("ratio", 0.5)
 	} else {
@@ -44,20 +48,41 @@ func (f *dropout) Infer(in []*Value) ([]*Value, error) {
 	if f.ratio < 0 || f.ratio >= 1 {
 		return nil, fmt.Errorf("ratio %g, want 0 to 1", f.ratio)
 	}
+	if v := optional(in, 2); v != nil && f.ratio > 0 {
+		if on, ok := constBool(v); !ok || on {
+			return nil, &UnsupportedError{"training_mode is not supported; export the model for inference"}
+		}
+	}
+	if f.mask == 0 {
+		f.mask = in[0].Type
+	}
 	out := []*Value{{Type: in[0].Type, Shape: in[0].Shape}}
 	if f.outs > 1 {
-		out = append(out, &Value{Type: onnx.TensorProto_BOOL, Shape: in[0].Shape})
+		out = append(out, &Value{Type: f.mask, Shape: in[0].Shape})
 	}
 	return out, nil
+}
+
+// constBool is the content of a constant truth value.
+func constBool(v *Value) (on, ok bool) {
+	if v.Const == nil {
+		return false, false
+	}
+	b, ok := v.Const.Data.([]bool)
+	return ok && len(b) == 1 && b[0], ok && len(b) == 1
 }
 
 // Eval is the inference form; the mask keeps everything.
 func (f *dropout) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	r := []*onnx.Tensor{in[0]}
 	if f.outs > 1 {
-		r = append(r, &onnx.Tensor{Type: onnx.TensorProto_BOOL, Shape: in[0].Shape, Data: slices.Repeat([]bool{true}, in[0].Len())})
+		r = append(r, f.keepAll(in[0].Shape))
 	}
 	return r, nil
+}
+
+func (f *dropout) keepAll(shape []int) *onnx.Tensor {
+	return &onnx.Tensor{Type: f.mask, Shape: shape, Data: castTo(slices.Repeat([]float32{1}, numel(shape)), f.mask)}
 }
 
 func (f *dropout) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
@@ -65,6 +90,9 @@ func (f *dropout) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) 
 	r := make([]*gorgonia.Node, len(out))
 	if !b.Training || f.ratio == 0 {
 		r[0] = b.alias("Dropout", x, out[0].Shape)
+		if f.outs > 1 {
+			r[1] = b.Input("Dropout.mask", Dense(f.keepAll(out[1].Shape)))
+		}
 		return r, nil
 	}
 	r[0] = b.drop(x, f.ratio, uint64(b.nextID()))

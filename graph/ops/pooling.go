@@ -17,6 +17,8 @@ type pool struct {
 	max      bool
 	countPad bool // the average divides by the pads too
 	global   bool // one window over all
+	indices  bool // MaxPool's second output: where in x each maximum is
+	columns  bool // the indices count down the columns first
 	shape    []int
 	n, c     int
 }
@@ -25,10 +27,7 @@ type pool struct {
 func readMaxPool(a *Attrs) Form {
 	f := &pool{name: "MaxPool", max: true, window: readWindow(a)}
 	f.ceil = a.Bool("ceil_mode")
-	a.Ignore("storage_order") // concerns the indices only
-	if a.Outs > 1 {
-		a.fail("the output of indices is not supported")
-	}
+	f.indices, f.columns = a.Outs > 1, a.Bool("storage_order")
 	return f
 }
 
@@ -46,8 +45,10 @@ func (f *pool) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
 	}
-	if err := wantFloat(in[0]); err != nil {
-		return nil, err
+	if t := in[0].Type; !f.max || t != onnx.TensorProto_INT8 && t != onnx.TensorProto_UINT8 {
+		if err := wantFloat(in[0]); err != nil {
+			return nil, err
+		}
 	}
 	n, c, extents, err := spatial(in[0].Shape)
 	if err != nil {
@@ -61,42 +62,93 @@ func (f *pool) Infer(in []*Value) ([]*Value, error) {
 	}
 	f.n, f.c = n, c
 	f.shape = append([]int{n, c}, f.outs()...)
-	return []*Value{{Type: in[0].Type, Shape: f.shape}}, nil
+	out := []*Value{{Type: in[0].Type, Shape: f.shape}}
+	if f.indices {
+		out = append(out, &Value{Type: onnx.TensorProto_INT64, Shape: f.shape})
+	}
+	return out, nil
 }
 
 func (f *pool) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	if f.max {
+		return f.evalMax(in[0])
+	}
 	x, y := float64s(in[0]), make([]float64, numel(f.shape))
 	xs, ys := numel(in[0].Shape[2:]), numel(f.shape[2:])
 	for i := range f.n * f.c {
 		plane, out := x[i*xs:(i+1)*xs], y[i*ys:(i+1)*ys]
-		var acc float64
+		var sum float64
 		var count int
-		f.each(func(int) {
-			acc, count = 0, 0
-			if f.max {
-				acc = math.Inf(-1)
-			}
-		}, func(_, at int) {
+		f.each(func(int) { sum, count = 0, 0 }, func(_, at int) {
 			count++
-			if v := plane[at]; !f.max {
-				acc += v
-			} else if v > acc || v != v {
-				acc = v
-			}
+			sum += plane[at]
 		}, func(o, padded int) {
 			if f.countPad {
 				count = padded
 			}
-			if !f.max {
-				acc /= float64(count)
-			}
-			out[o] = acc
+			out[o] = sum / float64(count)
 		})
 	}
 	return []*onnx.Tensor{tensor64(in[0].Type, f.shape, y)}, nil
 }
 
+// evalMax finds the largest element of each window, the first of several, and where
+// it lies in x.
+func (f *pool) evalMax(in *onnx.Tensor) ([]*onnx.Tensor, error) {
+	x := float64sOf(in)
+	y, where := make([]float64, numel(f.shape)), make([]int64, numel(f.shape))
+	xs, ys := numel(in.Shape[2:]), numel(f.shape[2:])
+	for i := range f.n * f.c {
+		plane := x[i*xs : (i+1)*xs]
+		var largest float64
+		var best int
+		f.each(func(int) { largest, best = math.Inf(-1), 0 }, func(_, at int) {
+			if v := plane[at]; v > largest || v != v {
+				largest, best = v, at
+			}
+		}, func(o, _ int) { y[i*ys+o], where[i*ys+o] = largest, int64(i*xs+f.place(best)) })
+	}
+	r := []*onnx.Tensor{{Type: in.Type, Shape: f.shape, Data: castTo(y, in.Type)}}
+	if f.indices {
+		r = append(r, onnx.FromInts(f.shape, where))
+	}
+	return r, nil
+}
+
+// place is the number of an element in its plane as the indices count it.
+func (f *pool) place(at int) int {
+	if !f.columns {
+		return at
+	}
+	r, stride := 0, 1
+	for _, s := range f.sides {
+		stride *= s.in
+	}
+	for d := len(f.sides) - 1; d >= 0; d-- { // the last dimension has the longest stride
+		stride /= f.sides[d].in
+		r += at % f.sides[d].in * stride
+		at /= f.sides[d].in
+	}
+	return r
+}
+
+// float64sOf widens the numbers of any type that a float64 holds exactly.
+func float64sOf(t *onnx.Tensor) []float64 {
+	if anyFloat(t.Type) {
+		return float64s(t)
+	}
+	v, _ := t.Ints()
+	r := make([]float64, len(v))
+	for i, x := range v {
+		r[i] = float64(x)
+	}
+	return r
+}
+
 func (f *pool) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+	if f.indices {
+		return nil, nil
+	}
 	g, ok := f.pooling(f.n, f.c)
 	hw := numel(in[0].Shape[2:])
 	var forward, backward func(y []float32, x [][]float32)
