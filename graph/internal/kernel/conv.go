@@ -104,8 +104,8 @@ const (
 func (p *Pool) launchProduct(t product) {
 	t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, 3)
 	t.mSize, t.mBlocks = split(t.m, rowBlock, 2)
-	if tasks := t.group * t.qBlocks * t.mBlocks; tasks > 0 && tasks < leastTasks {
-		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*tasks/leastTasks), 2)
+	if others := t.group * t.qBlocks; others > 0 && others*t.mBlocks < leastTasks {
+		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), 2)
 	}
 	p.tasks.product = t
 	p.launch(&p.tasks.product, t.group*t.qBlocks*t.mBlocks, 1)

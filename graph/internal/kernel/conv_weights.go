@@ -30,8 +30,8 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	q.taps = t.x.taps
 	t.cSize, t.cBlocks = split(t.c, max(weightBlock/len(t.x.taps), 1), 1)
 	t.mSize, t.mBlocks = split(t.m, rowBlock, 2)
-	if tasks := g.Group * t.cBlocks * t.mBlocks; tasks > 0 && tasks < leastTasks {
-		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*tasks/leastTasks), 2)
+	if others := g.Group * t.cBlocks; others > 0 && others*t.mBlocks < leastTasks {
+		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), 2)
 	}
 	q.tasks.correlation = t
 	q.launch(&q.tasks.correlation, g.Group*t.cBlocks*t.mBlocks, 1)

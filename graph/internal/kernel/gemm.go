@@ -22,8 +22,8 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	t := gemm{y: y, a: a, b: b, m: m, n: n, k: k, transA: transA, transB: transB, alpha: alpha, beta: beta}
 	t.mSize, t.mBlocks = split(m, gemmRows, 2)
 	t.nSize, t.nBlocks = split(n, pixelBlock, 3)
-	if tasks := t.mBlocks * t.nBlocks; tasks > 0 && tasks < leastTasks {
-		t.nSize, t.nBlocks = split(n, max(gemmColumns, n*tasks/leastTasks), 3)
+	if t.mBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
+		t.nSize, t.nBlocks = split(n, max(gemmColumns, n*t.mBlocks/leastTasks), 3)
 	}
 	q := p.acquire()
 	q.tasks.gemm = t

@@ -18,7 +18,7 @@ func at(x []float32, i, j, rows, cols int, trans bool) float64 {
 func TestGemm(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(5, 6))
-	sizes := [][3]int{{0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {2, 3, 1}, {3, 4, 2}, {1, 2, 5}, {7, 9, 3},
+	sizes := [][3]int{{2, 512, 32}, {3, 431, 7}, {65, 290, 5}, {0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {2, 3, 1}, {3, 4, 2}, {1, 2, 5}, {7, 9, 3},
 		{63, 143, 5}, {64, 144, 7}, {65, 145, 255}, {131, 25, 256}, {5, 291, 257}, {2, 49, 515}}
 	for _, size := range sizes {
 		m, n, k := size[0], size[1], size[2]
