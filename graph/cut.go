@@ -60,26 +60,33 @@ func Tail(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error
 	for _, v := range g.Output {
 		outputs = append(outputs, v.GetName())
 	}
-	all, needed, err := ancestors(m.GetGraph(), outputs)
+	all, _, err := ancestors(m.GetGraph(), outputs)
 	if err != nil {
 		return nil, err
 	}
 	constant := constantNodes(m.GetGraph())
-	g.Node, needed = nil, map[string]bool{}
+	have, read := map[string]bool{"": true, tensor: true}, outputs
+	g.Node = nil
 	for _, i := range all {
 		if slices.Contains(below, i) && !constant[i] {
 			continue
 		}
 		n := m.GetGraph().GetNode()[i]
 		g.Node = append(g.Node, n)
-		for _, in := range n.GetInput() {
-			needed[in] = true
+		read = append(read, n.GetInput()...)
+		for _, out := range n.GetOutput() {
+			have[out] = true
 		}
 	}
-	g.Initializer = filter(g.Initializer, func(t *onnx.TensorProto) bool { return needed[t.GetName()] })
+	g.Initializer = filter(g.Initializer, func(t *onnx.TensorProto) bool { return slices.Contains(read, t.GetName()) })
 	own := map[string]bool{}
 	for _, t := range g.Initializer {
-		own[t.GetName()] = true
+		own[t.GetName()], have[t.GetName()] = true, true
+	}
+	for _, name := range read {
+		if !have[name] {
+			return nil, failf("", "%s does not carry all that is above it: %s is read there too", quote(tensor), quote(name))
+		}
 	}
 	g.Input = append([]*onnx.ValueInfoProto{info}, filter(g.Input, func(v *onnx.ValueInfoProto) bool { return own[v.GetName()] })...)
 	g.ValueInfo = nil
@@ -160,10 +167,13 @@ func outputInfo(m *onnx.ModelProto, tensor string, o Options) (*onnx.ValueInfoPr
 	}
 	var dims []any
 	for i, d := range at[0].Shape {
-		if len(at[1].Shape) > i && at[1].Shape[i] != d {
-			dims = append(dims, batchName(m))
-		} else {
+		switch same := len(at[1].Shape) == len(at[0].Shape); {
+		case same && at[1].Shape[i] == d:
 			dims = append(dims, d)
+		case same && d == 2 && at[1].Shape[i] == 3:
+			dims = append(dims, batchName(m))
+		default:
+			dims = append(dims, nil) // changes with the batch in another way
 		}
 	}
 	return onnx.TensorInfo(tensor, at[0].Type, dims...), nil

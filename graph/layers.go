@@ -260,8 +260,8 @@ func (s *Structure) cost(v *ops.Value) (params, macs int) {
 		if w := layerWeights(st); w != nil {
 			macs += multiplyAdds(st, w)
 		}
-		for _, i := range ops.Table[st.node.GetOpType()].Learn {
-			if i < len(st.in) && st.in[i] != nil && st.in[i].Const != nil && !seen[st.in[i]] {
+		for i := range slots(st, s.below[st.out[0]]) {
+			if !seen[st.in[i]] {
 				seen[st.in[i]] = true
 				params += st.in[i].Const.Len()
 			}
@@ -300,8 +300,7 @@ func (s *Structure) Find(at string, partial bool) (string, error) {
 	if partial || slices.Contains(s.dominators, v) {
 		return v.Name, nil
 	}
-	before, after := s.neighbours(v)
-	return "", failf(fmt.Sprintf("cut at %s, or say --allow-partial-cut to lose the parallel path", strings.Join(s.describe(before, after), " or ")),
+	return "", failf(fmt.Sprintf("cut at %s, or say --allow-partial-cut to lose the parallel path", strings.Join(s.neighbours(v), " or ")),
 		"%s lies on a branch: other paths lead past it to the output", quote(at))
 }
 
@@ -366,40 +365,24 @@ func (s *Structure) suggest(at string) string {
 	return fmt.Sprintf("use 1 to %d, layer:1 to layer:%d, or a name that graft inspect --nodes lists", len(s.CutPoints), len(s.Layers))
 }
 
-// neighbours are the dominators just below and above a value, nil where there is none.
-func (s *Structure) neighbours(v *ops.Value) (before, after *ops.Value) {
+// neighbours describes the cut points just below and above a value.
+func (s *Structure) neighbours(v *ops.Value) []string {
 	below := map[*ops.Value]bool{}
 	for _, st := range s.plan.ancestorsOf(v) {
 		for _, o := range st.out {
 			below[o] = true
 		}
 	}
-	for _, d := range s.dominators {
-		if below[d] {
-			before = d
+	var before, after []string
+	for _, c := range s.CutPoints {
+		name := fmt.Sprintf("%d (%s)", c.N, quote(c.Tensor))
+		if below[s.plan.values[c.Tensor]] {
+			before = []string{name}
 		} else if after == nil {
-			after = d
+			after = []string{name}
 		}
 	}
-	return before, after
-}
-
-// describe names dominators, by their number where they are cut points.
-func (s *Structure) describe(vs ...*ops.Value) []string {
-	var r []string
-	for _, v := range vs {
-		if v == nil {
-			continue
-		}
-		name := quote(v.Name)
-		for _, c := range s.CutPoints {
-			if c.Tensor == v.Name {
-				name = fmt.Sprintf("%d (%s)", c.N, name)
-			}
-		}
-		r = append(r, name)
-	}
-	return r
+	return append(before, after...)
 }
 
 // LastCut is the default of --after: the last cut point before the final layer.
