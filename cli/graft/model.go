@@ -11,9 +11,21 @@ import (
 	"graft/onnx"
 )
 
+// readModel reads the model at path and refuses one that breaks the standard's rules.
+func readModel(path string) (*onnx.ModelProto, error) {
+	m, err := onnx.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := onnx.Check(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return m, nil
+}
+
 // openModel reads the model at path and finds its layers and cut points.
 func openModel(c *cli.Context, path string) (*onnx.ModelProto, *graph.Structure, error) {
-	m, err := onnx.ReadFile(path)
+	m, err := readModel(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +54,7 @@ func ports(m *onnx.ModelProto, vs []*onnx.ValueInfoProto) []port {
 			continue
 		}
 		t := v.GetType().GetTensorType()
-		p := port{v.GetName(), strings.ToLower(onnx.TensorProto_DataType(t.GetElemType()).String()), []any{}}
+		p := port{v.GetName(), typeName(onnx.TensorProto_DataType(t.GetElemType())), []any{}}
 		for _, d := range t.GetShape().GetDim() {
 			switch x := d.GetValue().(type) {
 			case *onnx.TensorShapeProto_Dimension_DimValue:
@@ -57,6 +69,9 @@ func ports(m *onnx.ModelProto, vs []*onnx.ValueInfoProto) []port {
 	}
 	return list
 }
+
+// typeName is the standard's name of a type in lower case, as ONNX's text form has it: float, int64.
+func typeName(t onnx.TensorProto_DataType) string { return strings.ToLower(t.String()) }
 
 // shape writes 1x3x224x224.
 func shape[D any](dims []D) string {

@@ -82,18 +82,20 @@ func (u *ui) line(prefix, format string, args ...any) {
 func (u *ui) result(path string, v any, text func(w io.Writer) error) error {
 	write := text
 	if u.json {
-		write = func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetEscapeHTML(false)
-			e.SetIndent("", "  ")
-			return e.Encode(v)
-		}
+		write = func(w io.Writer) error { return writeJSON(w, v) }
 	}
 	u.bar.hide()
 	if path != "" {
 		return writeFile(path, write)
 	}
 	return write(u.out)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // hinted is an error with the next thing to try. Errors of the libraries give
