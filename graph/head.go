@@ -31,6 +31,14 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	if h.Classes < 1 {
 		return nil, failf("", "a head for %d classes", h.Classes)
 	}
+	for _, n := range h.Hidden {
+		if n < 1 {
+			return nil, failf("", "a hidden layer of %d", n)
+		}
+	}
+	if !(h.Dropout >= 0 && h.Dropout < 1) {
+		return nil, failf("", "dropout %g, want 0 up to 1", h.Dropout)
+	}
 	c := shallow(m)
 	b := newGrafting(c, "head")
 	x, width := from, 0

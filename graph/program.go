@@ -266,7 +266,7 @@ func (p *Program) stateOf(name string) (*tensor.Dense, error) {
 	if d := p.state[name]; d != nil {
 		return d, nil
 	}
-	t, err := constantTensor(p.model, name)
+	t, err := constantFloats(p.model, name)
 	if err != nil {
 		return nil, err
 	}
@@ -279,15 +279,15 @@ func (p *Program) stateOf(name string) (*tensor.Dense, error) {
 	return d, nil
 }
 
-// constantTensor reads an initializer or a Constant node's value by name.
+// constantTensor reads an initializer or a Constant node's value of any type by name.
 func constantTensor(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
-	var t *onnx.Tensor
 	for _, i := range m.GetGraph().GetInitializer() {
 		if i.GetName() == name {
-			var err error
-			if t, err = onnx.TensorOf(i); err != nil {
+			t, err := onnx.TensorOf(i)
+			if err != nil {
 				return nil, failf("", "initializer %s: %w", quote(name), err)
 			}
+			return t, nil
 		}
 	}
 	for i, n := range m.GetGraph().GetNode() {
@@ -300,13 +300,19 @@ func constantTensor(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 			if err != nil {
 				return nil, nodeError(i, n, err)
 			}
-			t = v[0]
+			return v[0], nil
 		}
 	}
-	if t == nil || !ops.IsFloat(t.Type) {
-		return nil, failf("", "%s is no float constant of the model", quote(name))
+	return nil, failf("", "the model has no constant %s", quote(name))
+}
+
+// constantFloats is constantTensor for what can learn.
+func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
+	t, err := constantTensor(m, name)
+	if err == nil && !ops.IsFloat(t.Type) {
+		err = failf("", "%s is no float constant of the model", quote(name))
 	}
-	return t, nil
+	return t, err
 }
 
 // lower adds every step to the graph: by its kernels where all is float32, else by

@@ -38,7 +38,7 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 		return nil, failf("choose a lower cut point", "no layer above %s is left to redraw", quote(above))
 	}
 	c := shallow(m)
-	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
+	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
 	for _, t := range s.Trainable() {
 		if slices.ContainsFunc(t.value, func(v *ops.Value) bool { return fixed[v] }) {
 			continue
@@ -61,18 +61,14 @@ type redrawing struct {
 	origin origins
 	seed   uint64
 	last   *step
+	shapes map[string][]int
 	err    error
 }
 
 // draw gives a trainable tensor new values, in the shape that the file has it.
 func (r *redrawing) draw(t Trainable, by *step) {
-	old := r.tensor(t.Name)
-	if old == nil {
-		return
-	}
-	v, err := onnx.TensorOf(old)
-	if err != nil {
-		r.err = err
+	v := r.tensor(t.Name)
+	if v == nil {
 		return
 	}
 	fresh := &onnx.Tensor{Type: v.Type, Shape: v.Shape, Data: make([]float32, v.Len())}
@@ -85,8 +81,10 @@ func (r *redrawing) draw(t Trainable, by *step) {
 		fresh = drawNormal(r.seed, t.Name, math.Sqrt(gain/float64(max(fanIn(by, t.Shape), 1))), v.Shape...)
 		fresh.Type = v.Type
 	case "scale":
-		for i := range fresh.Data.([]float32) {
-			fresh.Data.([]float32)[i] = 1
+		fresh.Data = slices.Repeat([]float32{1}, v.Len())
+	case "operand":
+		if by.node.GetOpType() == "Mul" { // a factor of 0 would let nothing pass
+			fresh.Data = slices.Repeat([]float32{1}, v.Len())
 		}
 	}
 	r.set(t.Name, fresh)
@@ -115,24 +113,14 @@ func (r *redrawing) statistics(s *Structure, fixed map[*ops.Value]bool) {
 	}
 }
 
-// tensor finds a constant by name.
-func (r *redrawing) tensor(name string) *onnx.TensorProto {
-	for _, t := range r.m.Graph.Initializer {
-		if t.GetName() == name {
-			return t
-		}
+// tensor finds a constant by name; nil after an error.
+func (r *redrawing) tensor(name string) *onnx.Tensor {
+	t, err := constantTensor(r.m, name)
+	if err != nil {
+		r.err = err
+		return nil
 	}
-	for _, n := range r.m.Graph.Node {
-		if n.GetOpType() == "Constant" && slices.Contains(n.GetOutput(), name) {
-			for _, a := range n.GetAttribute() {
-				if a.GetName() == "value" {
-					return a.GetT()
-				}
-			}
-		}
-	}
-	r.err = failf("", "the constant %s is not a tensor", quote(name))
-	return nil
+	return t
 }
 
 // set replaces a constant; the source model's own tensor stays as it is.
@@ -164,14 +152,19 @@ func replaceConstant(m *onnx.ModelProto, name string, v *onnx.Tensor) error {
 			continue
 		}
 		c := proto.Clone(n).(*onnx.NodeProto)
+		value := v.Proto("")
 		for _, a := range c.GetAttribute() {
 			if a.GetName() == "value" {
-				t, err := fresh(a.GetT())
-				a.T = t
-				m.Graph.Node[i] = c
-				return err
+				var err error
+				if value, err = fresh(a.GetT()); err != nil {
+					return err
+				}
 			}
 		}
+		// A list of floats becomes a tensor, which every opset knows.
+		c.Attribute = []*onnx.AttributeProto{{Name: proto.String("value"), Type: onnx.AttributeProto_TENSOR.Enum(), T: value}}
+		m.Graph.Node[i] = c
+		return nil
 	}
 	return fmt.Errorf("graph: the model has no constant tensor %s", quote(name))
 }
@@ -210,6 +203,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 				continue
 			}
 			r.resizeTensor(name, slot, st, i, m, classes)
+			r.resizeReshapes(v.Name, m, classes)
 		}
 	}
 	r.m.Graph.ValueInfo = nil
@@ -225,7 +219,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 			r.m.Graph.Output[i] = onnx.TensorInfo(out.Name, out.Type, dims...)
 		}
 	}
-	p, err := newPlan(r.m, fixing{batch: 1, want: []string{out.Name}})
+	p, err := newPlan(r.m, fixing{batch: 1, shapes: r.shapes, want: []string{out.Name}})
 	if r.err == nil && (err != nil || !slices.Contains(p.outputs[0].Shape, classes)) {
 		r.err = failf("use --head linear", "the last layer %s cannot be resized from %d to %d classes", quote(r.last.node.GetName()), m, classes)
 	}
@@ -238,7 +232,7 @@ func (r *redrawing) resizeTensor(name, slot string, st *step, input, m, classes 
 	if old == nil {
 		return
 	}
-	shape := shapeOf(old)
+	shape := slices.Clone(old.Shape)
 	dim := slices.Index(shape, m)
 	if slot == "weight" && st == r.last {
 		dim = weightOutputs(st, input, shape, m)
@@ -247,10 +241,10 @@ func (r *redrawing) resizeTensor(name, slot string, st *step, input, m, classes 
 		return
 	}
 	shape[dim] = classes
-	t := &onnx.Tensor{Type: onnx.TensorProto_DataType(old.GetDataType()), Shape: shape, Data: make([]float32, numel(shape))}
+	t := &onnx.Tensor{Type: old.Type, Shape: shape, Data: make([]float32, numel(shape))}
 	if slot == "weight" {
 		t = drawNormal(r.seed, name, math.Sqrt(1/float64(max(numel(shape)/classes, 1))), shape...)
-		t.Type = onnx.TensorProto_DataType(old.GetDataType())
+		t.Type = old.Type
 	}
 	r.set(name, t)
 	for i, v := range r.m.Graph.Input { // IR versions before 4 repeat initializers as inputs
@@ -262,6 +256,46 @@ func (r *redrawing) resizeTensor(name, slot string, st *step, input, m, classes 
 			r.m.Graph.Input[i] = onnx.TensorInfo(name, t.Type, dims...)
 		}
 	}
+}
+
+// resizeReshapes changes m to classes in the constant shapes of the Reshapes that a
+// tensor called name comes through.
+func (r *redrawing) resizeReshapes(name string, m, classes int) {
+	for !r.origin.init[name] && slices.Contains(renames, r.origin.made[name].GetOpType()) {
+		n := r.origin.made[name]
+		if n.GetOpType() == "Reshape" {
+			r.resizeShape(n.GetInput()[1], m, classes)
+		}
+		name = n.GetInput()[0]
+	}
+}
+
+func (r *redrawing) resizeShape(name string, m, classes int) {
+	old := r.tensor(name)
+	if old == nil {
+		return
+	}
+	readers := 0
+	for _, n := range r.m.Graph.Node {
+		for _, in := range n.GetInput() {
+			if in == name {
+				readers++
+			}
+		}
+	}
+	if readers > 1 {
+		r.err = failf("use --head linear", "the shape %s cannot be changed: %d nodes read it", quote(name), readers)
+		return
+	}
+	t := old.Clone()
+	dims, ok := t.Data.([]int64)
+	for i := len(dims) - 1; ok && i >= 0; i-- {
+		if dims[i] == int64(m) {
+			dims[i] = int64(classes)
+			break
+		}
+	}
+	r.set(name, t)
 }
 
 // weightOutputs is the dimension of a weight tensor that counts the outputs.

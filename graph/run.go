@@ -145,7 +145,7 @@ func (p *Program) Store() (*onnx.ModelProto, error) { return WithValues(p.model,
 func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelProto, error) {
 	c := shallow(m)
 	for name := range sorted(values) {
-		old, err := constantTensor(m, name)
+		old, err := constantFloats(m, name)
 		if err != nil {
 			return nil, err
 		}
