@@ -33,7 +33,7 @@ func TestEmbedding(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command("go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "PWD="+dir)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOPROXY=off", "GOWORK=off", "PWD="+dir)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -41,6 +41,7 @@ func TestEmbedding(t *testing.T) {
 		return string(out)
 	}
 	command("mod", "edit", "-require", module+"@v0.0.0", "-replace", module+"="+root)
+	command("get", ".")
 	got := command("run", ".", filepath.Join(root, "models", "base.onnx"))
 	if want := regexp.MustCompile(`^cut after 3: 1(x\d+){3}, logits 1x2\n$`); !want.MatchString(got) {
 		t.Errorf("got %q, want %v", got, want)
