@@ -29,6 +29,7 @@ func verbs() []*cli.Command {
 		cutVerb(),
 		runVerb(),
 		checkVerb(),
+		benchVerb(),
 	}, testOnlyVerbs...)
 }
 
