@@ -318,7 +318,12 @@ func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 // lower adds every step to the graph: by its kernels where all is float32, else by
 // its reference evaluation.
 func (p *Program) lower() error {
+	var trained []*step // what the loss depends on
+	if p.training() {
+		trained = p.plan.ancestorsOf(p.logitsValue())
+	}
 	for _, s := range p.plan.steps {
+		p.builder.Detached = p.training() && !slices.Contains(trained, s)
 		nodes, err := p.lowerStep(s)
 		if err != nil {
 			return nodeError(s.index, s.node, err)
@@ -329,6 +334,7 @@ func (p *Program) lower() error {
 			}
 		}
 	}
+	p.builder.Detached = false
 	return nil
 }
 
@@ -350,7 +356,7 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 	}
 	if nodes == nil {
 		for _, v := range s.in {
-			if v != nil && p.training() && p.builder.NeedsGradient(p.builder.Node(v)) {
+			if v != nil && p.training() && !p.builder.Detached && p.builder.NeedsGradient(p.builder.Node(v)) {
 				return nil, &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
 			}
 		}
@@ -404,13 +410,19 @@ func (p *Program) finish() error {
 	return nil
 }
 
-// logits is the output the loss is taken of, as [N,C]: where the model ends in a
-// Softmax, what goes into it.
-func (p *Program) logits() (*gorgonia.Node, error) {
+// logitsValue is what the loss is taken of: where the model ends in a Softmax, what
+// goes into it.
+func (p *Program) logitsValue() *ops.Value {
 	v := p.plan.outputs[0]
 	if s := p.plan.made[v]; s != nil && s.node.GetOpType() == "Softmax" {
-		v = s.in[0]
+		return s.in[0]
 	}
+	return v
+}
+
+// logits is the node the loss is taken of, as [N,C].
+func (p *Program) logits() (*gorgonia.Node, error) {
+	v := p.logitsValue()
 	if v.Const != nil {
 		return nil, failf("", "the output %s does not depend on the input", quote(v.Name))
 	}

@@ -39,6 +39,11 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 		return Memory{}, err
 	}
 	spans, of := b.lives(order, keep)
+	if b.Separate {
+		for _, s := range spans {
+			s.from, s.last = 0, len(order)
+		}
+	}
 	m := place(spans)
 	block := make([]float32, m.Arena/4)
 	for _, n := range order {

@@ -19,6 +19,12 @@ type Builder struct {
 	// outputs that are normalised by their batch.
 	Training        bool
 	BatchStatistics map[string]bool
+	// Detached makes the kernels added from now on constant to the gradient: the loss
+	// does not depend on them.
+	Detached bool
+	// Separate gives every node memory of its own, which tells mistakes of the memory
+	// plan from mistakes of kernels.
+	Separate bool
 	// Seed is what Dropout draws from; the owner changes it at every step.
 	Seed uint64
 	// Statistics are the batch statistics of this graph, in order of creation.
@@ -94,7 +100,7 @@ func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
 	in = slices.Clone(in)
 	needs := false
 	for i, n := range in {
-		if k.Grad != nil && b.needs[n] {
+		if k.Grad != nil && b.needs[n] && !b.Detached {
 			in[i] = b.read(n)
 			op.need[i] = true
 			needs = true

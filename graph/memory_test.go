@@ -1,0 +1,112 @@
+package graph_test
+
+import (
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"gorgonia.org/gorgonia"
+
+	"graft/graph"
+	"graft/graph/ops"
+	"graft/graph/optim"
+	"graft/onnx"
+)
+
+// hooked is cross-entropy that shows the builder to f first.
+func hooked(f func(b *ops.Builder)) graph.Loss {
+	return func(b *ops.Builder, y *gorgonia.Node) (target, loss *gorgonia.Node, err error) {
+		f(b)
+		return optim.CrossEntropy(b, y)
+	}
+}
+
+func hookedTrainer(t *testing.T, m *onnx.ModelProto, f func(b *ops.Builder)) *graph.Program {
+	t.Helper()
+	l, err := analyse(t, m).Learning(graph.Freezing{BatchStatistics: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: 4}, Threads: 2,
+		Training: &graph.Training{Learning: l, Loss: hooked(f), Seed: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	fill(p)
+	return p
+}
+
+// Values that share memory by the plan are the ones that values with memory of their
+// own have: the plan's order is the tape's.
+func TestMemoryPlanChangesNothing(t *testing.T) {
+	models := map[string]func(testing.TB) *onnx.ModelProto{
+		"small":            func(testing.TB) *onnx.ModelProto { return smallNet(true) },
+		"freezable":        func(testing.TB) *onnx.ModelProto { return freezable() },
+		"resnet20_cifar10": func(t testing.TB) *onnx.ModelProto { return shared(t, "resnet20_cifar10") },
+	}
+	for name, model := range models {
+		t.Run(name, func(t *testing.T) {
+			m := model(t)
+			planned := hookedTrainer(t, m, func(*ops.Builder) {})
+			separate := hookedTrainer(t, m, func(b *ops.Builder) { b.Separate = true })
+			if a, b := steps(t, planned, 3), steps(t, separate, 3); !slices.Equal(a, b) {
+				t.Errorf("losses %v, with separate memory %v", a, b)
+			}
+			if !proto.Equal(stored(t, planned), stored(t, separate)) {
+				t.Error("the weights differ")
+			}
+			for i, q := range planned.Params() {
+				if !slices.Equal(q.Grad(), separate.Params()[i].Grad()) {
+					t.Errorf("the gradients of %s differ", q.Name)
+				}
+			}
+			a, b := planned.Memory(), separate.Memory()
+			if a.Arena >= a.Sum || a.Sum != b.Sum || b.Arena != b.Sum {
+				t.Errorf("planned %+v, separate %+v", a, b)
+			}
+		})
+	}
+}
+
+// Outside the tape a step allocates next to nothing: the kernels and what Step adds.
+func TestStepAllocations(t *testing.T) {
+	var b *ops.Builder
+	p := hookedTrainer(t, smallNet(true), func(x *ops.Builder) { b = x })
+	steps(t, p, 2)
+	var kernels float64
+	for _, n := range b.Graph.AllNodes() {
+		if n.Op() == nil {
+			continue
+		}
+		var in []gorgonia.Value
+		for it := b.Graph.From(n.ID()); it.Next(); {
+			in = append(in, it.Node().(*gorgonia.Node).Value())
+		}
+		if len(in) == 0 {
+			continue // the constant 1 that the gradient starts from
+		}
+		kernels += testing.AllocsPerRun(1, func() {
+			if _, err := n.Op().Do(in...); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	step := uint64(0)
+	whole := testing.AllocsPerRun(10, func() {
+		if err := p.Step(step); err != nil {
+			t.Fatal(err)
+		}
+		step++
+	})
+	tape := testing.AllocsPerRun(10, func() {
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if rest := kernels + whole - tape; rest > 50 {
+		t.Errorf("%g allocations outside the tape (kernels %g, step %g, tape %g), want 50 at most", rest, kernels, whole, tape)
+	} else {
+		t.Logf("%g allocations in kernels, %g in the step, %g on the tape", kernels, whole-tape, tape-kernels)
+	}
+}
