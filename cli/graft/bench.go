@@ -242,7 +242,7 @@ func (r benchReport) write(w io.Writer) error {
 		what = "training step of all layers"
 	}
 	return writeTable(w, nil, [][]string{
-		{"measured", fmt.Sprintf("%s, batch %d, %d threads", what, r.batch, r.threads)},
+		{"measured", fmt.Sprintf("%s, batch %d, threads %d", what, r.batch, r.threads)},
 		{"speed", fmt.Sprintf("%.*f images/s", decimals(r.ImagesPerSecond), r.ImagesPerSecond)},
 		{"latency", fmt.Sprintf("%.*f ms, 90 %% within %.*f ms", decimals(r.LatencyMS), r.LatencyMS, decimals(r.p90), r.p90)},
 		{"memory", bytes(r.PeakMemory) + " at the most"},

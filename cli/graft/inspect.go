@@ -29,7 +29,7 @@ Examples:
   graft inspect resnet18.onnx
   graft inspect resnet18.onnx --json`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "nodes", Usage: "list every node with its inputs and outputs too"},
+			&cli.BoolFlag{Name: "nodes", Usage: "list every node, and every tensor that can learn, too"},
 			outputName(),
 			output("`FILE` write the result here instead of to stdout"),
 		},
@@ -56,6 +56,7 @@ type node struct {
 	Op      string   `json:"op"`
 	Inputs  []string `json:"inputs"`
 	Outputs []string `json:"outputs"`
+	Shapes  [][]int  `json:"shapes"` // of the outputs for one image; null where the output does not depend on them
 }
 
 func runInspect(c *cli.Context) error {
@@ -97,8 +98,12 @@ func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
 	}
 	if nodes {
 		for _, n := range m.GetGraph().GetNode() {
-			i.Nodes = append(i.Nodes, node{n.GetName(), n.GetOpType(),
-				append([]string{}, n.GetInput()...), append([]string{}, n.GetOutput()...)})
+			v := node{n.GetName(), n.GetOpType(), append([]string{}, n.GetInput()...), []string{}, [][]int{}}
+			for _, out := range n.GetOutput() {
+				v.Outputs = append(v.Outputs, out)
+				v.Shapes = append(v.Shapes, s.Shape(out))
+			}
+			i.Nodes = append(i.Nodes, v)
 		}
 	}
 	return i
@@ -107,7 +112,14 @@ func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
 func (i inspection) write(w io.Writer) error {
 	params, cost := 0, 0
 	for _, l := range i.Layers {
-		params, cost = params+l.Params, cost+l.MACs
+		cost += l.MACs
+	}
+	for _, t := range i.Trainable {
+		n := 1
+		for _, d := range t.Shape {
+			n *= d
+		}
+		params += n
 	}
 	facts := [][]string{}
 	for _, p := range i.Inputs {
@@ -142,9 +154,33 @@ func (i inspection) write(w io.Writer) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	rows = nil
-	for k, n := range i.Nodes {
-		rows = append(rows, []string{strconv.Itoa(k), n.Op, n.Name, strings.Join(n.Inputs, " "), strings.Join(n.Outputs, " ")})
+	if err := i.writeNodes(w); err != nil {
+		return err
 	}
-	return writeTable(w, []string{">node", "operator", "name", "inputs", "outputs"}, rows)
+	fmt.Fprintln(w)
+	return i.writeTrainable(w)
+}
+
+func (i inspection) writeNodes(w io.Writer) error {
+	var rows [][]string
+	for k, n := range i.Nodes {
+		var shapes []string
+		for _, s := range n.Shapes {
+			shapes = append(shapes, shape(s))
+		}
+		rows = append(rows, []string{strconv.Itoa(k), n.Op, n.Name, strings.Join(n.Inputs, " "), strings.Join(n.Outputs, " "), strings.Join(shapes, " ")})
+	}
+	return writeTable(w, []string{">node", "operator", "name", "inputs", "outputs", "shapes"}, rows)
+}
+
+func (i inspection) writeTrainable(w io.Writer) error {
+	var rows [][]string
+	for _, t := range i.Trainable {
+		shared := ""
+		if t.Uses > 1 {
+			shared = fmt.Sprintf("shared by %d", t.Uses)
+		}
+		rows = append(rows, []string{strconv.Itoa(t.Layer), t.Name, t.Slot, shape(t.Shape), shared})
+	}
+	return writeTable(w, []string{">layer", "can learn", "as", "shape", ""}, rows)
 }

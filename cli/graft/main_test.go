@@ -30,13 +30,18 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cases, err := filepath.Abs("../../testdata/models")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("MODELS", models)
+			e.Setenv("MODELS", models) // pretrained
+			e.Setenv("CASES", cases)   // small ones, made by a script
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
