@@ -90,7 +90,9 @@ func picture(t testing.TB, m *onnx.ModelProto, batch int, seed uint64) *onnx.Ten
 		v[i] = float32(r.NormFloat64())
 	}
 	x := onnx.FromFloats(shape, v)
-	x.Type = onnx.TensorProto_DataType(m.Graph.Input[0].GetType().GetTensorType().GetElemType())
+	x.Type = onnx.TensorProto_DataType(m.Graph.Input[slices.IndexFunc(m.Graph.Input, func(v *onnx.ValueInfoProto) bool {
+		return v.GetName() == graph.InputNames(m)[0]
+	})].GetType().GetTensorType().GetElemType())
 	return x
 }
 

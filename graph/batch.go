@@ -1,0 +1,295 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"graft/graph/ops"
+	"graft/onnx"
+)
+
+// DynamicBatch opens the batch of a model that is made for one image: the first
+// dimension of its inputs and outputs becomes a symbol, and Reshapes to a fixed
+// shape keep the extent they find there. It then proves the result: two images at
+// once must give what each gives alone, within 1e-5 of the largest value. A model
+// that is open already is returned as it is. The error names the node that fixes the
+// batch.
+func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
+	inputs := trueInputs(m)
+	if len(inputs) == 0 {
+		return nil, failf("", "the model has no input")
+	}
+	for _, v := range inputs {
+		d := v.GetType().GetTensorType().GetShape().GetDim()
+		if len(d) == 0 {
+			return nil, failf("", "input %s has no first dimension", quote(v.GetName()))
+		}
+		if _, fixed := d[0].GetValue().(*onnx.TensorShapeProto_Dimension_DimValue); !fixed {
+			return m, nil
+		}
+		if d[0].GetDimValue() != 1 {
+			return nil, failf("", "input %s is made for %d images, want 1", quote(v.GetName()), d[0].GetDimValue())
+		}
+	}
+	b := &batching{m: m, o: o, grafting: newGrafting(shallow(m), "batch")}
+	b.openInputs()
+	if err := b.openReshapes(); err != nil {
+		return nil, err
+	}
+	if err := b.openOutputs(); err != nil {
+		return nil, err
+	}
+	if err := b.prove(); err != nil {
+		return nil, err
+	}
+	return b.grafting.m, onnx.Check(b.grafting.m)
+}
+
+// batching opens the batch of m in the copy that grafting holds.
+type batching struct {
+	*grafting
+	m *onnx.ModelProto
+	o Options
+}
+
+// plan fixes a model at a batch, up to the wanted values.
+func (b *batching) plan(m *onnx.ModelProto, batch int, want []string) (*plan, error) {
+	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want})
+}
+
+// shapes are the given input shapes at another batch.
+func (b *batching) shapes(batch int) map[string][]int {
+	r := map[string][]int{}
+	for name, s := range b.o.Shapes {
+		r[name] = slices.Clone(s)
+		if len(s) > 0 {
+			r[name][0] = batch
+		}
+	}
+	return r
+}
+
+func (b *batching) openInputs() {
+	g := b.grafting.m.Graph
+	g.ValueInfo = nil
+	for _, v := range trueInputs(b.m) {
+		c := proto.Clone(v).(*onnx.ValueInfoProto)
+		c.GetType().GetTensorType().GetShape().GetDim()[0].Value = &onnx.TensorShapeProto_Dimension_DimParam{DimParam: "N"}
+		g.Input[slices.Index(g.Input, v)] = c
+	}
+}
+
+// openReshapes rewrites, in order, the Reshapes to a shape that starts with the one
+// image. The shape of what each reads is known by then at any batch.
+func (b *batching) openReshapes() error {
+	one, err := b.plan(b.m, 1, nil)
+	if err != nil {
+		return err
+	}
+	for _, st := range one.steps {
+		if st.node.GetOpType() != "Reshape" {
+			continue
+		}
+		p, err := b.plan(b.grafting.m, 2, st.node.GetInput())
+		if err != nil {
+			return err
+		}
+		x, shape := p.outputs[0], p.outputs[1]
+		if shape.Const == nil || x.Const != nil {
+			continue
+		}
+		dims, err := shape.Const.Ints()
+		if err != nil {
+			return nodeError(st.index, st.node, err)
+		}
+		was, _ := st.in[1].Const.Ints()
+		if len(dims) == 0 || dims[0] != 1 || !slices.Equal(dims, was) {
+			continue // no image is counted here, or the shape follows the batch
+		}
+		open, ok := openShape(st.node, dims, x.Shape)
+		if !ok {
+			return nodeError(st.index, st.node, fmt.Errorf("its shape %v fixes the batch to 1", dims))
+		}
+		name := b.tensor(fmt.Sprintf("shape%d", st.index), onnx.FromInts([]int{len(open)}, open))
+		n := proto.Clone(st.node).(*onnx.NodeProto)
+		n.Input[1] = name
+		b.grafting.m.Graph.Node[st.index] = n
+	}
+	b.dropUnread()
+	return nil
+}
+
+// openShape is a Reshape's shape with its leading 1 opened for an input x whose batch
+// is 2: 0 copies x's first extent where that is the batch, -1 takes what is left.
+func openShape(n *onnx.NodeProto, dims []int64, x []int) ([]int64, bool) {
+	keepsZero := slices.ContainsFunc(n.GetAttribute(), func(a *onnx.AttributeProto) bool { return a.GetName() == "allowzero" && a.GetI() != 0 })
+	open := slices.Clone(dims)
+	switch {
+	case len(x) > 0 && x[0] == 2 && !keepsZero:
+		open[0] = 0
+	case !slices.Contains(dims, -1):
+		open[0] = -1
+	default:
+		return nil, false
+	}
+	return open, true
+}
+
+// dropUnread removes the initializers that only rewritten nodes had read, and their
+// inputs.
+func (b *batching) dropUnread() {
+	g := b.grafting.m.Graph
+	read := names(&onnx.ModelProto{Graph: &onnx.GraphProto{Node: g.Node, Output: g.Output}})
+	gone := map[string]bool{}
+	before := names(&onnx.ModelProto{Graph: &onnx.GraphProto{Node: b.m.Graph.Node}})
+	for _, t := range g.Initializer {
+		gone[t.GetName()] = before[t.GetName()] && !read[t.GetName()]
+	}
+	g.Initializer = filter(g.Initializer, func(t *onnx.TensorProto) bool { return !gone[t.GetName()] })
+	g.Input = filter(g.Input, func(v *onnx.ValueInfoProto) bool { return !gone[v.GetName()] })
+}
+
+// openOutputs declares the outputs anew, after checking that their first dimension
+// is the batch at one, two and three images.
+func (b *batching) openOutputs() error {
+	c := b.grafting.m
+	var plans [4]*plan
+	for batch := 1; batch <= 3; batch++ {
+		p, err := b.plan(c, batch, nil)
+		if err != nil {
+			return err
+		}
+		plans[batch] = p
+		for i, v := range p.outputs {
+			if v.Const != nil || len(v.Shape) == 0 || v.Shape[0] != batch || !slices.Equal(v.Shape[1:], plans[1].outputs[i].Shape[1:]) {
+				return b.blame(p, batch, v)
+			}
+		}
+	}
+	c.Graph.Output = nil
+	for _, v := range plans[1].outputs {
+		dims := []any{"N"}
+		for _, d := range v.Shape[1:] {
+			dims = append(dims, d)
+		}
+		c.Graph.Output = append(c.Graph.Output, onnx.TensorInfo(v.Name, v.Type, dims...))
+	}
+	return nil
+}
+
+// blame names the first node below output v that reads the batch as its first
+// dimension and does not hand it on.
+func (b *batching) blame(p *plan, batch int, v *ops.Value) error {
+	for _, st := range p.ancestorsOf(v) {
+		x, y := st.in[0], st.out[0]
+		if x != nil && x.Const == nil && len(x.Shape) > 0 && x.Shape[0] == batch && (len(y.Shape) == 0 || y.Shape[0] != batch) {
+			return nodeError(st.index, st.node, fmt.Errorf("it fixes the batch: %v becomes %v for %d images", x.Shape, y.Shape, batch))
+		}
+	}
+	return failf("", "output %s has shape %v for %d images", quote(v.Name), v.Shape, batch)
+}
+
+// prove runs the model on two random images, one by one and at once.
+func (b *batching) prove() error {
+	var wanted []string
+	for _, v := range b.m.GetGraph().GetOutput() {
+		wanted = append(wanted, v.GetName())
+	}
+	differ, err := b.differing(wanted)
+	if err != nil || differ < 0 {
+		return err
+	}
+	// Look for the first value that differs, to name its node.
+	p, err := b.plan(b.m, 1, nil)
+	if err != nil {
+		return err
+	}
+	var steps []*step
+	var all []string
+	for _, st := range p.steps {
+		if s := st.out[0].Shape; st.out[0].Name != "" && len(s) > 0 && s[0] == 1 && ops.IsFloat(st.out[0].Type) {
+			steps, all = append(steps, st), append(all, st.out[0].Name)
+		}
+	}
+	if at, err := b.differing(all); err == nil && at >= 0 {
+		return nodeError(steps[at].index, steps[at].node, fmt.Errorf("it does not compute each image by itself"))
+	}
+	return failf("", "the output %s of two images is not that of each", quote(wanted[differ]))
+}
+
+// differing is the index of the first tensor that two images at once give other
+// values than each alone, -1 where there is none.
+func (b *batching) differing(tensors []string) (int, error) {
+	var alone [2][]*onnx.Tensor
+	for i := range alone {
+		var err error
+		if alone[i], err = b.run(b.m, tensors, 1, i); err != nil {
+			return 0, err
+		}
+	}
+	both, err := b.run(b.grafting.m, tensors, 2, 0)
+	if err != nil {
+		return 0, err
+	}
+	for k, t := range both {
+		y, ok := t.Floats()
+		if !ok {
+			return 0, failf("", "output %s is %v; only floats can be proved", quote(tensors[k]), t.Type)
+		}
+		if half := len(y) / 2; !nearly(y[:half], alone[0][k]) || !nearly(y[half:], alone[1][k]) {
+			return k, nil
+		}
+	}
+	return -1, nil
+}
+
+// run computes tensors for a batch of random images, the first of them number first.
+func (b *batching) run(m *onnx.ModelProto, tensors []string, batch, first int) ([]*onnx.Tensor, error) {
+	p, err := Compile(m, Config{Options: Options{Batch: batch, Shapes: b.shapes(batch)}, Outputs: tensors})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	for i, in := range p.Inputs() {
+		if !ops.IsFloat(in.Type) {
+			return nil, failf("", "input %s is %v; only floats can be proved", quote(in.Name), in.Type)
+		}
+		one := numel(in.Shape[1:])
+		for k := range batch {
+			copy(p.Input(i)[k*one:], drawNormal(uint64(first+k), in.Name, 1, one).Data.([]float32))
+		}
+	}
+	if err := p.Run(); err != nil {
+		return nil, err
+	}
+	r := make([]*onnx.Tensor, len(tensors))
+	for i := range r {
+		r[i] = p.Output(i).Clone()
+	}
+	return r, nil
+}
+
+// nearly compares within 1e-5 of the largest value.
+func nearly(got []float32, want *onnx.Tensor) bool {
+	w, ok := want.Floats()
+	if !ok || len(w) != len(got) {
+		return false
+	}
+	var largest, worst float64
+	for i, x := range w {
+		if got[i] == x || got[i] != got[i] && x != x {
+			continue
+		}
+		worst = math.Max(worst, math.Abs(float64(got[i]-x)))
+		if worst != worst {
+			return false
+		}
+	}
+	for _, x := range w {
+		largest = math.Max(largest, math.Abs(float64(x)))
+	}
+	return worst <= 1e-5*largest
+}
