@@ -75,3 +75,20 @@ func (s *Structure) ReadBy(tensor string) []string {
 	}
 	return r
 }
+
+// Below says whether tensor a is b or one of the tensors that b depends on.
+func (s *Structure) Below(a, b string) bool {
+	if a == b {
+		return true
+	}
+	v := s.plan.values[a]
+	for _, st := range s.plan.ancestorsOf(s.plan.values[b]) {
+		if slices.Contains(st.out, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// OutputShape is the shape of the output for one image.
+func (s *Structure) OutputShape() []int { return s.plan.outputs[0].Shape }

@@ -1,0 +1,143 @@
+package finetune
+
+import (
+	"context"
+	"math"
+
+	"graft/finetune/data"
+	"graft/graph"
+	"graft/onnx"
+)
+
+// maxCache is how much memory features may take, in bytes.
+const maxCache = 2 << 30
+
+// frozenPart is the network up to the frontier, run once an image.
+type frozenPart struct {
+	program *graph.Program
+	width   int // floats of one image's features
+	batch   int
+}
+
+// newFrozenPart compiles the network up to the plan's frontier.
+func newFrozenPart(p *Plan, c Config) (*frozenPart, error) {
+	m, err := graph.Cut(p.Model, p.Frontier, graph.Options{})
+	if err != nil {
+		return nil, err
+	}
+	batch := min(c.Batch, 32)
+	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: batch}, Threads: c.Threads})
+	if err != nil {
+		return nil, err
+	}
+	return &frozenPart{program, numel(p.structure.Shape(p.Frontier)), batch}, nil
+}
+
+func numel(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// run computes the features of a set, its images mirrored or not.
+func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func(n int)) ([]float32, error) {
+	out := make([]float32, s.len()*f.width)
+	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers}
+	if mirrored {
+		l.Flip = func(int) bool { return true }
+	}
+	at := 0
+	err := l.Each(ctx, func(b *data.Batch) error {
+		copy(f.program.Input(0), b.X)
+		if err := f.program.Run(); err != nil {
+			return err
+		}
+		v, _ := f.program.Output(0).Floats()
+		at += copy(out[at:], v[:b.N*f.width])
+		step(b.N)
+		return nil
+	})
+	return out, err
+}
+
+// fits says whether the features of all sets stay within maxCache.
+func (p *Plan) fits(c Config, train, val int) bool {
+	if p.Frontier == "" || c.Cache == "off" {
+		return false
+	}
+	if c.Augment != "none" {
+		train *= 2
+	}
+	return int64(numel(p.structure.Shape(p.Frontier)))*int64(train+val)*4 <= maxCache
+}
+
+// standard is the mean and deviation of each feature over the training set.
+type standard struct{ mean, deviation []float32 }
+
+// standardise makes every feature of the training set one of mean 0 and deviation
+// 1, and moves the validation set's along.
+func standardise(train, val *features) standard {
+	w := train.width
+	sum, squares := make([]float64, w), make([]float64, w)
+	for i, v := range train.plain {
+		sum[i%w] += float64(v)
+	}
+	n := float64(train.len())
+	for i, v := range train.plain {
+		d := float64(v) - sum[i%w]/n
+		squares[i%w] += d * d
+	}
+	s := standard{make([]float32, w), make([]float32, w)}
+	for k := range w {
+		s.mean[k] = float32(sum[k] / n)
+		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6 // a feature that never varies stays 0
+	}
+	for _, x := range [][]float32{train.plain, train.mirrored, val.plain} {
+		for i := range x {
+			x[i] = (x[i] - s.mean[i%w]) / s.deviation[i%w]
+		}
+	}
+	return s
+}
+
+// fold rewrites a Gemm trained on standardised features x' = (x-mean)/deviation for
+// plain ones: w x' + b = (w/deviation) x + (b - w mean/deviation). w is [m,n], b [m].
+func (s standard) fold(w, b []float32) {
+	n := len(s.mean)
+	for j := range b {
+		row, shift := w[j*n:(j+1)*n], 0.0
+		for k := range row {
+			row[k] /= s.deviation[k]
+			shift += float64(row[k]) * float64(s.mean[k])
+		}
+		b[j] -= float32(shift)
+	}
+}
+
+// firstGemm names the weight and bias of the Gemm of a new head that reads the
+// frontier, through a Dropout if there is one; ok is false where another operator does.
+func (p *Plan) firstGemm() (weight, bias string, ok bool) {
+	at := p.Frontier
+	for range 2 {
+		for _, n := range p.Model.GetGraph().GetNode() {
+			if len(n.GetInput()) == 0 || n.GetInput()[0] != at {
+				continue
+			}
+			switch n.GetOpType() {
+			case "Gemm":
+				return n.GetInput()[1], n.GetInput()[2], true
+			case "Dropout":
+				at = n.GetOutput()[0]
+			}
+			break
+		}
+	}
+	return "", "", false
+}
+
+// above is the part of the model that trains on features.
+func (p *Plan) above() (*onnx.ModelProto, error) {
+	return graph.Tail(p.Model, p.Frontier, graph.Options{})
+}

@@ -1,0 +1,126 @@
+package finetune
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"graft/finetune/data"
+	"graft/graph"
+	"graft/onnx"
+)
+
+// Classifier runs a written model on images.
+type Classifier struct {
+	Labels     []string
+	Preprocess data.Preprocess
+
+	program *graph.Program
+	batch   int
+	softmax bool // the model gives logits
+	workers int
+}
+
+// ClassifierConfig says how a Classifier reads its images. Zero fields are defaults.
+type ClassifierConfig struct {
+	Preprocess *data.Preprocess // nil: what the model says
+	Data       *data.Set        // what will be classified, if it may be float32 arrays
+	Output     string
+	Batch      int // 32
+	Threads    int
+	Workers    int
+}
+
+// NewClassifier compiles a model for classifying images. Close it after use.
+func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
+	setDefault(&c.Batch, 32)
+	o := graph.Options{Output: c.Output, Batch: c.Batch}
+	p := &Plan{}
+	in := Config{Preprocess: c.Preprocess, Output: c.Output}
+	if c.Data != nil {
+		in.arrays = arraysOf(c.Data)
+	}
+	m, err := p.prepareInput(m, in)
+	if err != nil {
+		return nil, err
+	}
+	s, err := graph.Analyse(m, o)
+	if err != nil {
+		return nil, err
+	}
+	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, softmax: !s.EndsInSoftmax(), workers: c.Workers}
+	if s.Classes() < 1 || numel(s.OutputShape()) != s.Classes() {
+		return nil, failf("", "the output has shape %v, a classifier's is [N,C]", s.OutputShape())
+	}
+	if k.Labels, err = StoredLabels(m, s.Classes()); err != nil {
+		return nil, err
+	}
+	var want []string
+	if c.Output != "" {
+		want = []string{c.Output}
+	}
+	k.program, err = graph.Compile(m, graph.Config{Options: o, Threads: c.Threads, Outputs: want})
+	return k, err
+}
+
+// Close ends the classifier's threads.
+func (k *Classifier) Close() { k.program.Close() }
+
+// Scores calls f with the raw output and the class probabilities of each image of a set, in order.
+func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw []float32, probability []float64) error) error {
+	classes, at := len(k.Labels), 0
+	in := images{set: s, pre: k.Preprocess, workers: k.workers}
+	return in.each(ctx, upTo(s.Len()), unvaried, k.batch, func(x []float32, n int, _ []int) error {
+		if len(x)/n != len(k.program.Input(0))/k.batch {
+			return failf("", "inputs of %d numbers, the model takes %d", len(x)/n, len(k.program.Input(0))/k.batch)
+		}
+		copy(k.program.Input(0), x)
+		if err := k.program.Run(); err != nil {
+			return err
+		}
+		y, _ := k.program.Output(0).Floats()
+		for i := range n {
+			raw := y[i*classes : (i+1)*classes]
+			if err := f(at, raw, k.probabilities(raw)); err != nil {
+				return err
+			}
+			at++
+		}
+		return nil
+	})
+}
+
+func (k *Classifier) probabilities(raw []float32) []float64 {
+	if k.softmax {
+		return softmax(raw)
+	}
+	p := make([]float64, len(raw))
+	for i, v := range raw {
+		p[i] = float64(v)
+	}
+	return p
+}
+
+// Guess is one class that an image may show.
+type Guess struct {
+	Class       string  `json:"class"`
+	Index       int     `json:"index"`
+	Probability float64 `json:"probability"`
+}
+
+// Top returns the n likeliest classes, likeliest first.
+func (k *Classifier) Top(probability []float64, n int) []Guess {
+	order := ranked(probability)
+	var r []Guess
+	for _, i := range order[:min(max(n, 1), len(order))] {
+		r = append(r, Guess{k.Labels[i], i, probability[i]})
+	}
+	return r
+}
+
+// ranked orders the classes by falling probability, equal ones by number.
+func ranked(p []float64) []int {
+	order := upTo(len(p))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[b], p[a]) })
+	return order
+}

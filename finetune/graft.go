@@ -1,0 +1,253 @@
+package finetune
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"graft/finetune/data"
+	"graft/graph"
+	"graft/onnx"
+)
+
+// Plan is a grafted model before its training.
+type Plan struct {
+	Model      *onnx.ModelProto // with the new head, and its metadata
+	Learning   graph.Learning
+	Preprocess data.Preprocess
+	Cut        string // the tensor the kept part ends in
+	Frozen     string // the tensor up to which nothing learns, "" for none
+	Frontier   string // the last tensor that is the same in every epoch, "" for none
+	Classes    []string
+
+	structure *graph.Structure
+	headOnly  bool // nothing below the new head learns
+	arrays    bool // the inputs come as they are; Preprocess is empty
+}
+
+// Graft prepares a model for training on the given classes: it cuts it, adds or
+// redraws its head, and decides what learns.
+func Graft(m *onnx.ModelProto, classes []string, c Config) (*Plan, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if len(classes) < 2 {
+		return nil, failf("", "%d classes, want 2 or more", len(classes))
+	}
+	o := graph.Options{Output: c.Output}
+	p := &Plan{Classes: classes}
+	if m, err = p.prepareInput(m, c); err != nil {
+		return nil, err
+	}
+	s, err := graph.Analyse(m, o)
+	if err != nil {
+		return nil, err
+	}
+	if p.Cut, err = cutTensor(s, c); err != nil {
+		return nil, err
+	}
+	if p.Frozen, err = frozenTensor(s, c, p.Cut); err != nil {
+		return nil, err
+	}
+	if err := p.addHead(m, s, c); err != nil {
+		return nil, err
+	}
+	o.Output = ""
+	if c.Head == "keep" || c.Head == "redraw" {
+		o.Output = c.Output
+	}
+	if p.structure, err = graph.Analyse(p.Model, o); err != nil {
+		return nil, err
+	}
+	if err := p.decide(c); err != nil {
+		return nil, err
+	}
+	return p, p.describe(c)
+}
+
+// cutTensor is the tensor that After names.
+func cutTensor(s *graph.Structure, c Config) (string, error) {
+	if c.After == "" {
+		return s.LastCut()
+	}
+	return s.Find(c.After, c.AllowPartialCut)
+}
+
+// frozenTensor is the tensor that Freeze names; it lies at or below the cut where a
+// new head is added.
+func frozenTensor(s *graph.Structure, c Config, cut string) (string, error) {
+	switch c.Freeze {
+	case "all":
+		return cut, nil
+	case "0":
+		return "", nil
+	}
+	t, err := s.Find(c.Freeze, c.AllowPartialCut)
+	if err != nil {
+		return "", err
+	}
+	if c.Head != "keep" && c.Head != "redraw" && !s.Below(t, cut) {
+		return "", failf("freeze at the cut or below it", "freezing up to %q, which the cut at %q leaves out", t, cut)
+	}
+	return t, nil
+}
+
+func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
+	kind, hidden, _ := parseHead(c.Head)
+	var err error
+	switch kind {
+	case "keep":
+		if n := s.Classes(); n != len(p.Classes) {
+			return failf("use --head linear, or --head redraw", "the model tells %d classes apart, the data have %d", n, len(p.Classes))
+		}
+		p.Model = onnx.Clone(m)
+	case "redraw":
+		p.Model, err = graph.Redraw(m, p.Cut, len(p.Classes), c.Seed, graph.Options{Output: c.Output})
+	default:
+		var body *onnx.ModelProto
+		if body, err = graph.Cut(m, p.Cut, graph.Options{Output: c.Output}); err == nil {
+			p.Model, err = graph.AddHead(body, graph.Head{Classes: len(p.Classes), Hidden: hidden, Dropout: c.Dropout, Seed: c.Seed}, graph.Options{})
+		}
+		p.headOnly = p.Frozen == p.Cut && len(c.Also) == 0
+	}
+	return err
+}
+
+// decide fixes what learns and how BatchNormalization behaves.
+func (p *Plan) decide(c Config) error {
+	batch := c.BatchNorm == "batch" || c.BatchNorm == "" && c.Batch >= 8
+	var err error
+	p.Learning, err = p.structure.Learning(graph.Freezing{Below: p.Frozen, BatchStatistics: batch, Also: c.Also})
+	if err != nil {
+		return err
+	}
+	if len(p.Learning.Params) == 0 {
+		return failf("freeze fewer layers", "nothing of the model is left to learn")
+	}
+	p.Frontier = p.structure.Frontier(p.Learning)
+	return nil
+}
+
+// prepareInput opens a batch of one, settles the preprocessing (given, else the
+// model's own) and sets the input size. Arrays come as they are: they need neither.
+func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, error) {
+	o := graph.Options{Output: c.Output}
+	m, err := graph.DynamicBatch(m, o)
+	if err != nil {
+		return nil, err
+	}
+	size, err := graph.InputSize(m)
+	if err != nil {
+		return nil, err
+	}
+	if c.arrays != nil {
+		p.arrays = true
+		return graph.WithInputSize(m, *c.arrays, o)
+	}
+	if c.Preprocess != nil {
+		p.Preprocess = *c.Preprocess
+	} else if p.Preprocess, err = StoredPreprocess(m); err != nil {
+		return nil, err
+	}
+	pre := &p.Preprocess
+	h, w := 1, 2 // of [C,H,W]
+	if pre.Layout == "nhwc" {
+		h, w = 0, 1
+	}
+	setDefault(&pre.Height, size[h])
+	setDefault(&pre.Width, size[w])
+	if pre.Height == 0 || pre.Width == 0 {
+		return nil, failf("give it with --size", "the model leaves its input size open")
+	}
+	if err := pre.Check(); err != nil {
+		return nil, err
+	}
+	if s := pre.Shape(); s[0]*h+s[2]*(1-h) != size[0]*h+size[2]*(1-h) { // the channels
+		return nil, failf("see --channels and --layout", "the network's input is %v, the preprocessing gives %v", size, s)
+	}
+	return graph.WithInputSize(m, pre.Shape(), o)
+}
+
+// Metadata keys.
+const (
+	LabelsKey  = "graft.labels"  // JSON list of class names
+	InputKey   = "graft.input"   // JSON of data.Preprocess
+	LineageKey = "graft.lineage" // JSON list of what made the model, oldest first
+)
+
+
+// StoredPreprocess reads the preprocessing that a model carries.
+func StoredPreprocess(m *onnx.ModelProto) (data.Preprocess, error) {
+	var p data.Preprocess
+	s, ok := onnx.Metadata(m, InputKey)
+	if !ok {
+		return p, failf("give --mean and --std in pixel units 0 to 255", "the model does not say how images become its input")
+	}
+	if err := json.Unmarshal([]byte(s), &p); err != nil {
+		return p, failf("", "metadata %s: %w", InputKey, err)
+	}
+	return p, p.Check()
+}
+
+// StoredLabels reads the class names that a model carries; without them classes are
+// called by their numbers.
+func StoredLabels(m *onnx.ModelProto, classes int) ([]string, error) {
+	var labels []string
+	if s, ok := onnx.Metadata(m, LabelsKey); ok {
+		if err := json.Unmarshal([]byte(s), &labels); err != nil {
+			return nil, failf("", "metadata %s: %w", LabelsKey, err)
+		}
+		if len(labels) != classes {
+			return nil, failf("", "metadata %s names %d classes, the output has %d", LabelsKey, len(labels), classes)
+		}
+		return labels, nil
+	}
+	for i := range classes {
+		labels = append(labels, strconv.Itoa(i))
+	}
+	return labels, nil
+}
+
+// lineage is one entry of the model's history.
+type lineage struct {
+	Tool     string  `json:"tool"`
+	Cut      string  `json:"cut"`
+	Frozen   string  `json:"frozen"`
+	Head     string  `json:"head"`
+	Learnt   int     `json:"learnt_tensors"`
+	Opt      string  `json:"opt"`
+	LR       float64 `json:"lr"`
+	Epochs   int     `json:"epochs"`
+	Batch    int     `json:"batch_size"`
+	Schedule string  `json:"schedule"`
+	Seed     uint64  `json:"seed"`
+}
+
+// describe writes labels, preprocessing and lineage into the model.
+func (p *Plan) describe(c Config) error {
+	var history []json.RawMessage
+	if s, ok := onnx.Metadata(p.Model, LineageKey); ok {
+		if err := json.Unmarshal([]byte(s), &history); err != nil {
+			return failf("", "metadata %s: %w", LineageKey, err)
+		}
+	}
+	entry, err := json.Marshal(lineage{"graft finetune", p.Cut, p.Frozen, c.Head, len(p.Learning.Params), c.Optimizer.Name,
+		c.Optimizer.LR, c.Epochs, c.Batch, c.Schedule, c.Seed})
+	if err != nil {
+		return err
+	}
+	for _, e := range []struct {
+		key   string
+		value any
+	}{{LabelsKey, p.Classes}, {LineageKey, append(history, entry)}, {InputKey, p.Preprocess}} {
+		if e.key == InputKey && p.arrays {
+			continue
+		}
+		b, err := json.Marshal(e.value)
+		if err != nil {
+			return err
+		}
+		onnx.SetMetadata(p.Model, e.key, string(b))
+	}
+	return nil
+}
