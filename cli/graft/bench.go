@@ -85,6 +85,9 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 	if err != nil {
 		return benchReport{}, err
 	}
+	if m, err = withBatch(c, m, o); err != nil {
+		return benchReport{}, err
+	}
 	config := graph.Config{Options: o, Threads: threads(c)}
 	if c.Bool("train") {
 		s, err := graph.Analyse(m, o)
@@ -102,10 +105,7 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 		return benchReport{}, err
 	}
 	defer p.Close()
-	r := benchReport{threads: p.Threads(), train: c.Bool("train")}
-	if r.batch, err = batchOf(p, c); err != nil {
-		return r, err
-	}
+	r := benchReport{threads: p.Threads(), train: c.Bool("train"), batch: batchOf(p)}
 	fillNoise(p, c.Uint64("seed"))
 	once := p.Run
 	if r.train {
@@ -153,22 +153,36 @@ func withSize(c *cli.Context, m *onnx.ModelProto, o graph.Options) (*onnx.ModelP
 	return graph.WithInputSize(m, size, o)
 }
 
-// batchOf is the batch that the program was compiled for, which a file may have fixed.
-func batchOf(p *graph.Program, c *cli.Context) (int, error) {
-	in := p.Inputs()
+// withBatch opens the batch of a model whose file fixes another one than o wants. A
+// batch that nobody asked for by --batch-size gives way to the file's.
+func withBatch(c *cli.Context, m *onnx.ModelProto, o graph.Options) (*onnx.ModelProto, error) {
+	in := ports(m, m.GetGraph().GetInput())
 	if len(in) == 0 || len(in[0].Shape) == 0 {
-		return 1, nil
+		return m, nil
 	}
-	batch := in[0].Shape[0]
-	if want := c.Int("batch-size"); want > 0 && want != batch {
-		return 0, hinted{fmt.Errorf("input %s has a fixed batch of %d, got --batch-size %d", quote(in[0].Name), batch, want),
-			"leave --batch-size out"}
+	batch, isFixed := in[0].Shape[0].(int64)
+	if !isFixed || o.Batch == 0 || batch == int64(o.Batch) {
+		return m, nil
 	}
-	return batch, nil
+	open, err := graph.DynamicBatch(m, o)
+	switch {
+	case err == nil:
+		return open, nil
+	case c.IsSet("batch-size"):
+		return nil, fmt.Errorf("--batch-size %d: the file says %d: %w", o.Batch, batch, err)
+	}
+	return m, nil
 }
 
-// fillNoise gives the float inputs numbers of [-1,1), and the target of a training
-// program a class an image. Integer inputs stay 0.
+// batchOf is the batch that the program was compiled for.
+func batchOf(p *graph.Program) int {
+	if in := p.Inputs(); len(in) > 0 && len(in[0].Shape) > 0 {
+		return in[0].Shape[0]
+	}
+	return 1
+}
+
+// fillNoise gives the float inputs numbers of [-1,1). Integer inputs stay 0.
 func fillNoise(p *graph.Program, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for i, in := range p.Inputs() {
@@ -184,7 +198,7 @@ func fillNoise(p *graph.Program, seed uint64) {
 
 // trainingStep is one step of SGD towards a class an image.
 func trainingStep(p *graph.Program) (func() error, error) {
-	y, batch := p.Target(), p.Inputs()[0].Shape[0]
+	y, batch := p.Target(), batchOf(p)
 	classes := len(y) / batch
 	for i := range batch {
 		y[i*classes+i%classes] = 1

@@ -20,6 +20,7 @@ func TestRun(t *testing.T) {
 		reason string
 	}{
 		"residual":         {Pass, ""},
+		"fixed":            {Pass, ""},
 		"shared":           {Pass, ""},
 		"two_inputs":       {Pass, ""},
 		"wrong":            {Fail, "test_data_set_0: output 0: 1 of 8 elements differ, most at 6: got 12.5"},
@@ -37,7 +38,7 @@ func TestRun(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	all, err := Find(cases)
-	if err != nil || len(all) != 5 || all[0] != filepath.Join(cases, "residual") {
+	if err != nil || len(all) != 6 || all[0] != filepath.Join(cases, "fixed") {
 		t.Errorf("%v, %v", all, err)
 	}
 	link := filepath.Join(t.TempDir(), "a[b]*")

@@ -6,6 +6,7 @@ with the outputs of ONNX Runtime. Synthetic, so free of licences. Made with onnx
 residual          conv, BatchNormalization, Relu; a residual block; a global average and a Gemm: 4 layers, 3 cut points, [N,3,8,8] -> [N,4]
 shared            one weight in two convolutions, and one bias in three
 two_inputs        two inputs of different types and two outputs, with a batch of any size
+fixed             a convolution and a Reshape to [1,8], for one image: the batch can be opened
 wrong             residual, but an element of the expected output is off by 1
 unknown_operator  an operator that no standard has, Frobnicate; its expected output is made up
 """
@@ -101,6 +102,12 @@ save("two_inputs", model("two_inputs", [
 ], [info("x", ["N", 3]), info("count", ["N", 3], TensorProto.INT64)],
     [info("scaled", ["N", 3]), info("turned", [3, "N"], TensorProto.INT64)], {}),
     {"x": floats(2, 3), "count": np.arange(6, dtype="int64").reshape(2, 3)})
+
+save("fixed", model("fixed", [
+    conv("x", "conv", "w"),
+    helper.make_node("Reshape", ["conv", "shape"], ["y"], name="reshape"),
+], [info("x", [1, 3, 2, 2])], [info("y", [1, 8])], {"w": floats(2, 3, 1, 1), "shape": np.array([1, 8])}),
+    {"x": floats(1, 3, 2, 2)})
 
 save("unknown_operator", model("unknown_operator", [
     conv("x", "conv", "w"),
