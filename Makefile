@@ -6,6 +6,9 @@ BENCHTIME ?= 1s
 BENCH     ?= .
 TESTFLAGS ?=# for example -v, or -run Conv
 
+# One set of flags for all, so that all share what has been compiled.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 .DEFAULT_GOAL := help
 .PHONY: help build test race fuzz bench generate lint demo size clean set-module
 
@@ -13,7 +16,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./graft, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -o graft ./cli/graft
+	CGO_ENABLED=0 $(GO) build -o graft ./cli/graft
 
 test: ## run the tests, in under three minutes
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
