@@ -1,13 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"graft/finetune"
 	"graft/finetune/data"
 	"graft/onnx"
 )
@@ -17,14 +17,11 @@ import (
 // Width are 0: the model's input has one.
 func preprocessing(c *cli.Context, m *onnx.ModelProto) (data.Preprocess, error) {
 	var p data.Preprocess
-	stored, ok := onnx.Metadata(m, "graft.input")
-	if ok {
-		if err := json.Unmarshal([]byte(stored), &p); err != nil {
-			return p, fmt.Errorf("metadata graft.input: %w", err)
+	if _, stored := onnx.Metadata(m, finetune.InputKey); stored || !c.IsSet("mean") && !c.IsSet("std") {
+		var err error
+		if p, err = finetune.StoredPreprocess(m); err != nil {
+			return p, err
 		}
-	} else if !c.IsSet("mean") && !c.IsSet("std") {
-		return p, hinted{fmt.Errorf("the model does not say how a picture becomes its input"),
-			"give --mean and --std in pixel units, as --mean=0 --std=255 for pixels from 0 to 1"}
 	}
 	if v := c.String("size"); v != "" {
 		h, w, err := parseSize(v)
