@@ -2,6 +2,7 @@ package optim
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -41,8 +42,14 @@ type moments struct{ m, v []float32 }
 
 // New makes an optimizer.
 func New(s Settings) (*Solver, error) {
-	if s.LR < 0 || s.Momentum < 0 || s.Momentum >= 1 || s.WeightDecay < 0 {
-		return nil, fmt.Errorf("optim: rate %g, momentum %g, weight decay %g", s.LR, s.Momentum, s.WeightDecay)
+	for _, v := range []struct {
+		name        string
+		value, most float64
+	}{{"rate", s.LR, math.MaxFloat32}, {"momentum", s.Momentum, 1 - 1e-6}, {"weight decay", s.WeightDecay, math.MaxFloat32},
+		{"beta1", s.Beta1, 1 - 1e-6}, {"beta2", s.Beta2, 1 - 1e-6}, {"epsilon", s.Epsilon, math.MaxFloat32}} {
+		if !(v.value >= 0 && v.value <= v.most) { // NaN too
+			return nil, fmt.Errorf("optim: %s %g, want 0 to %g", v.name, v.value, v.most)
+		}
 	}
 	for _, n := range Names {
 		if n == s.Name {
@@ -81,6 +88,9 @@ func (o *Solver) Step(params []gorgonia.ValueGrad) error {
 		w, dw := p.Value().(*tensor.Dense).Float32s(), g.(*tensor.Dense).Float32s()
 		if len(w) != len(dw) {
 			return fmt.Errorf("optim: parameter %d has %d elements, its gradient %d", i, len(w), len(dw))
+		}
+		if m := o.first[i].m; m != nil && len(m) != len(w) {
+			return fmt.Errorf("optim: parameter %d has %d elements, in the step before %d", i, len(w), len(m))
 		}
 		o.update(&o.first[i], w, dw)
 	}
