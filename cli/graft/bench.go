@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"gorgonia.org/gorgonia"
 
 	"graft/graph"
 	"graft/graph/optim"
@@ -208,17 +207,13 @@ func trainingStep(p *graph.Program) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	var learnt []gorgonia.ValueGrad
-	for _, q := range p.Params() {
-		learnt = append(learnt, q.Node)
-	}
 	step := uint64(0)
 	return func() error {
 		if err := p.Step(step); err != nil {
 			return err
 		}
 		step++
-		return solver.Step(learnt)
+		return solver.Step(p.ValueGrads())
 	}, nil
 }
 
