@@ -45,7 +45,7 @@ func flattened(m *onnx.ModelProto) *onnx.ModelProto {
 
 // opened makes inputs of the named initializers and gives their values. double
 // turns all float32 of the model into float64, which only the reference computes.
-func opened(t *testing.T, m *onnx.ModelProto, names []string, double bool) (*onnx.ModelProto, map[string]*onnx.Tensor) {
+func opened(t testing.TB, m *onnx.ModelProto, names []string, double bool) (*onnx.ModelProto, map[string]*onnx.Tensor) {
 	t.Helper()
 	m = onnx.Clone(m)
 	values := map[string]*onnx.Tensor{}

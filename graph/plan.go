@@ -18,6 +18,7 @@ type plan struct {
 	outputs []*ops.Value
 	steps   []*step
 	made    map[*ops.Value]*step // the step that computes a value
+	room    int                  // elements that folding may still make
 }
 
 // step is one node of the model.
@@ -156,7 +157,9 @@ func (p *plan) setInitializers(needed, keep map[string]bool) error {
 			return failf("", "initializer %s: %w", quote(t.GetName()), err)
 		}
 		p.values[t.GetName()] = constantValue(t.GetName(), v, keep)
+		p.room += 4 * v.Len()
 	}
+	p.room += maxFolded
 	return nil
 }
 
@@ -186,6 +189,10 @@ func trueInputs(m *onnx.ModelProto) []*onnx.ValueInfoProto {
 
 // maxElements bounds a single value of a plan: 2^33 floats are 32 GiB.
 const maxElements = 1 << 33
+
+// maxFolded bounds, with the size of the initializers, what constant folding makes
+// of the few bytes that a ConstantOfShape or a Pad takes.
+const maxFolded = 1 << 26
 
 func (p *plan) setInputs(f fixing) error {
 	for _, i := range trueInputs(p.model) {
@@ -275,6 +282,11 @@ func (p *plan) addNode(index int, n *onnx.NodeProto, keep map[string]bool) error
 		return nodeError(index, n, fmt.Errorf("%d outputs, want %d at most", len(n.GetOutput()), len(out)))
 	}
 	if known {
+		for _, v := range out {
+			if p.room -= numel(v.Shape); p.room < 0 {
+				return nodeError(index, n, fmt.Errorf("constant of shape %v is too large", v.Shape))
+			}
+		}
 		if err := fold(form, s.in, out); err != nil {
 			return nodeError(index, n, err)
 		}
