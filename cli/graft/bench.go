@@ -24,8 +24,8 @@ func benchVerb() *cli.Command {
 		Description: `
 Measures inference; with --train a whole training step of all layers: forward on
 batch statistics, backward, and the update of SGD with momentum. The input is
-noise. Images per second and latency are those of the median iteration; the memory
-is the most that this process has held.
+noise. Images per second and latency are those of the median iteration; the
+memory is the most that this process has held.
 
 Examples:
   graft bench resnet18.onnx --batch-size 8

@@ -18,9 +18,10 @@ func checkVerb() *cli.Command {
 		Usage:     "run ONNX test folders and compare with their expected outputs",
 		ArgsUsage: "PATH... [flags]",
 		Description: `
-A test is a folder with one .onnx file and test_data_set_* folders, in ONNX's own
-layout; PATH may be one or hold many. A test passes where |got-want| is at most
-atol + rtol*|want| everywhere. A failed test ends in exit status 1.
+A test is a folder with one .onnx file and test_data_set_* folders, in ONNX's
+own layout; PATH may be one or hold many. A test passes where |got-want| is at
+most atol + rtol*|want| everywhere. A failed test ends in exit status 1, and the
+reports are written all the same.
 
 Examples:
   graft check models/squeezenet1_1

@@ -1,6 +1,15 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/finetune"
+	"graft/finetune/data"
+)
 
 func evalVerb() *cli.Command {
 	return &cli.Command{
@@ -21,5 +30,75 @@ Examples:
 			workers(),
 			outputName(),
 		}, preprocessingFlags()...),
+		Action: runEval,
 	}
+}
+
+func runEval(c *cli.Context) error {
+	u := newUI(c)
+	args, err := positionals(c, "MODEL", "DATA")
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(c.String("output"), args...); err != nil {
+		return err
+	}
+	d, err := data.Open(args[1])
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	set := d.Train
+	if d.Val != nil {
+		set = d.Val
+	}
+	k, err := newClassifier(c, args[0], set)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	p := u.progress("evaluating", set.Len(), "images")
+	e, err := k.Evaluate(c.Context, set, func(done, _ int) { p.add(done - p.n) })
+	p.done()
+	if err != nil {
+		return fmt.Errorf("%s: %w", quote(args[1]), err)
+	}
+	return u.result(c.String("output"), e, func(w io.Writer) error { return writeEvaluation(w, e) })
+}
+
+// widestConfusion is the most classes whose confusion matrix fits a terminal.
+const widestConfusion = 12
+
+func writeEvaluation(w io.Writer, e *finetune.Evaluation) error {
+	facts := [][]string{{"images", strconv.Itoa(e.Images)}, {"top-1", percent(e.Top1)}}
+	if len(e.Classes) > 5 {
+		facts = append(facts, []string{"top-5", percent(e.Top5)})
+	}
+	facts = append(facts, []string{"loss", fmt.Sprintf("%.4f", e.Loss)})
+	if err := writeTable(w, nil, facts); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	header := []string{"class", ">images", ">precision", ">recall"}
+	wide := len(e.Classes) <= widestConfusion
+	if wide {
+		header = append(header, "")
+	}
+	var rows [][]string
+	for i, s := range e.Classes {
+		row := []string{s.Class, strconv.Itoa(s.Images), percent(s.Precision), percent(s.Recall)}
+		if wide {
+			row = append(row, "|")
+			for _, n := range e.Confusion[i] {
+				row = append(row, strconv.Itoa(n))
+			}
+		}
+		rows = append(rows, row)
+	}
+	if wide {
+		for _, s := range e.Classes {
+			header = append(header, ">"+s.Class)
+		}
+	}
+	return writeTable(w, header, rows)
 }

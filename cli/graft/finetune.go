@@ -1,9 +1,21 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/finetune"
+	"graft/finetune/data"
+	"graft/finetune/report"
+	"graft/graph/optim"
+	"graft/onnx"
+)
 
 func finetuneVerb() *cli.Command {
-	const byOptimizer = "by --opt"
 	flags := section("Where to cut and what to add", append(cutFlags(),
 		&cli.StringFlag{Name: "head", Usage: "`linear|mlp:H1,H2|keep|redraw` new last layers; keep: the model's own, redraw: " +
 			"the layers above the cut with new random weights", DefaultText: "linear"},
@@ -19,11 +31,11 @@ func finetuneVerb() *cli.Command {
 	flags = append(flags, section("Training",
 		whole("epochs", 0, 1, "`N` go through the data this many times", "10"),
 		batchSize("32"),
-		word("opt", "optimizer", "adamw", "sgd", "adam", "adamw"),
-		number("lr", 0, 0, 1e6, "`RATE` learning rate at the start", byOptimizer),
+		word("opt", "optimizer", "adam", "sgd", "adam", "adamw"),
+		number("lr", 0, 0, 1e6, "`RATE` learning rate at the start", "0.001, 0.01 for sgd"),
 		number("momentum", 0.9, 0, 1, "`M` momentum of sgd", ""),
-		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", byOptimizer),
-		word("schedule", "course of the learning rate", "cosine", "constant", "step", "cosine"),
+		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", "0"),
+		word("schedule", "course of the learning rate", "constant", "constant", "step", "cosine"),
 	)...)
 	flags = append(flags, section("Data",
 		&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` validate on this share of the data, or on this folder",
@@ -53,6 +65,246 @@ of these. Class names and preprocessing are stored in the written model.
 Examples:
   graft finetune squeezenet.onnx photos/ -o mine.onnx
   graft finetune resnet.onnx photos.zip -o mine.onnx --freeze 0 --epochs 20 --lr 0.001`,
-		Flags: flags,
+		Flags:  flags,
+		Action: runFinetune,
+	}
+}
+
+func runFinetune(c *cli.Context) error {
+	u := newUI(c)
+	args, err := positionals(c, "MODEL", "DATA")
+	if err != nil {
+		return err
+	}
+	if err := required(c, "output", "-o mine.onnx"); err != nil {
+		return err
+	}
+	for _, path := range []string{c.String("output"), c.String("dot")} {
+		if err := checkOutput(path, args...); err != nil {
+			return err
+		}
+	}
+	m, err := readModel(args[0])
+	if err != nil {
+		return err
+	}
+	d, err := openData(args[1], c.String("val"), c.Uint64("seed"))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	config, err := finetuneConfig(c, m, d.Train)
+	if err != nil {
+		return err
+	}
+	run, err := newRunFolder(c)
+	if err != nil {
+		return err
+	}
+	t := &trainingView{u: u, run: run, epochs: config.Epochs}
+	config.Progress, config.OnEpoch = t.progress, t.epoch
+	u.infof("%s; %s", d.Train.Describe(), described(d.Val))
+	r, err := finetune.Train(c.Context, m, d.Train, d.Val, config)
+	t.done()
+	if r != nil { // what finished epochs have made is kept, whatever happened then
+		if saveErr := run.save(r, t.records); err == nil {
+			err = saveErr
+		}
+	}
+	if err != nil {
+		run.removeIfEmpty()
+		if r != nil {
+			err = hinted{err, "what was learnt so far is in " + quote(run.dir)}
+		}
+		return fmt.Errorf("%s: %w", quote(args[0]), err)
+	}
+	return finish(c, u, r, run, t.records)
+}
+
+// finish writes the files asked for and shows the result.
+func finish(c *cli.Context, u *ui, r *finetune.Result, run *runFolder, records []report.Epoch) error {
+	path := c.String("output")
+	if err := onnx.WriteFile(path, r.Best, onnx.WriteOptions{}); err != nil {
+		return err
+	}
+	if dot := c.String("dot"); dot != "" {
+		if err := writeFile(dot, func(w io.Writer) error { _, err := w.Write(r.Dot); return err }); err != nil {
+			return err
+		}
+	}
+	best := len(records) - 1
+	if b := r.BestEpoch(); b != nil {
+		best = b.N - 1
+	}
+	s := finetuned{Output: path, Run: run.dir, Cut: r.Plan.Cut, Frozen: r.Plan.Frozen, Cached: r.Cached,
+		Learnt: len(r.Plan.Learning.Params), Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best])}
+	for _, e := range records {
+		s.Epochs = append(s.Epochs, epochRecord(e))
+	}
+	return u.result("", s, s.write)
+}
+
+// finetuned is what finetune shows, as --json gives it.
+type finetuned struct {
+	Output    string      `json:"output"`
+	Run       string      `json:"run"`
+	Cut       string      `json:"cut"`
+	Frozen    string      `json:"frozen"`
+	Learnt    int         `json:"learnt_tensors"`
+	Cached    bool        `json:"cached"`
+	Classes   []string    `json:"classes"`
+	BestEpoch int         `json:"best_epoch"`
+	Best      epochJSON   `json:"best"`
+	Epochs    []epochJSON `json:"epochs"`
+}
+
+// epochJSON is an epoch's record; what was not measured is null.
+type epochJSON struct {
+	N         int      `json:"epoch"`
+	TrainLoss *float64 `json:"train_loss"`
+	TrainTop1 *float64 `json:"train_top1"`
+	ValLoss   *float64 `json:"val_loss"`
+	ValTop1   *float64 `json:"val_top1"`
+	LR        float64  `json:"lr"`
+	Seconds   float64  `json:"seconds"`
+}
+
+func epochRecord(e report.Epoch) epochJSON {
+	known := func(v float64) *float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		return &v
+	}
+	return epochJSON{e.N, known(e.TrainLoss), known(e.TrainAcc), known(e.ValLoss), known(e.ValAcc), e.LR, e.Seconds}
+}
+
+func (s finetuned) write(w io.Writer) error {
+	rows := [][]string{{"model", s.Output}, {"run", s.Run}, {"classes", strconv.Itoa(len(s.Classes))}}
+	if s.Best.ValTop1 != nil {
+		rows = append(rows, []string{"best", fmt.Sprintf("epoch %d, validation top-1 %s", s.BestEpoch, percent(*s.Best.ValTop1))})
+	}
+	rows = append(rows,
+		[]string{"try it", "graft predict " + s.Output + " PHOTO.jpg"},
+		[]string{"measure", "graft eval " + s.Output + " DATA"})
+	return writeTable(w, nil, rows)
+}
+
+// finetuneConfig reads the flags of a fine-tuning.
+func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetune.Config, error) {
+	f := finetune.Config{
+		After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"),
+		Head: c.String("head"), Dropout: c.Float64("dropout"), Freeze: c.String("freeze"), BatchNorm: c.String("bn"),
+		Also: c.StringSlice("train"), Epochs: c.Int("epochs"), Batch: c.Int("batch-size"), Schedule: c.String("schedule"),
+		Optimizer: optim.Settings{Name: c.String("opt"), LR: c.Float64("lr"), WeightDecay: c.Float64("weight-decay")},
+		Augment:   c.String("augment"), NoShuffle: c.Bool("no-shuffle"), Seed: c.Uint64("seed"), Cache: c.String("cache"),
+		Threads: threads(c), Workers: c.Int("workers"),
+	}
+	if f.Epochs == 0 {
+		f.Epochs = 10
+	}
+	if f.Optimizer.Name == "sgd" {
+		f.Optimizer.Momentum = c.Float64("momentum")
+	}
+	if _, _, arrays := train.Tensor(0); !arrays {
+		pre, err := preprocessing(c, m)
+		if err != nil {
+			return f, err
+		}
+		f.Preprocess = &pre
+	}
+	return f, nil
+}
+
+// described says what a validation set holds.
+func described(val *data.Set) string {
+	if val == nil {
+		return "no validation"
+	}
+	return fmt.Sprintf("%d to validate", val.Len())
+}
+
+// openData opens DATA and settles its validation part by --val: a share, a folder,
+// or "" for the data's own, a fifth where there is none.
+func openData(path, val string, seed uint64) (*data.Data, error) {
+	d, err := data.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*data.Data, error) { d.Close(); return nil, err }
+	if len(d.Train.Classes) < 2 {
+		return fail(hinted{fmt.Errorf("%s has %d class, want 2 or more", quote(path), len(d.Train.Classes)), "put the images of each class into a folder of its own"})
+	}
+	share, notNumber := strconv.ParseFloat(val, 64)
+	switch {
+	case val == "" && d.Val != nil:
+		return d, nil
+	case val == "":
+		share = 0.2
+	case notNumber != nil:
+		v, err := data.Open(val)
+		if err != nil {
+			return fail(err)
+		}
+		if d.Val, err = v.Train.Align(d.Train.Classes); err != nil {
+			v.Close()
+			return fail(err)
+		}
+		return d, nil
+	case share == 0:
+		d.Val = nil
+		return d, nil
+	}
+	if !(share > 0 && share < 1) {
+		return fail(usagef("", "--val %s: want a share below 1, or a folder", quote(val)))
+	}
+	if d.Train, d.Val, err = d.Train.Split(share, seed); err != nil {
+		return fail(err)
+	}
+	return d, nil
+}
+
+// trainingView shows a training as it goes.
+type trainingView struct {
+	u       *ui
+	run     *runFolder
+	epochs  int
+	stage   string
+	bar     *progress
+	records []report.Epoch
+}
+
+func (t *trainingView) progress(stage string, done, total int) {
+	if stage != t.stage || t.bar == nil || done < t.bar.n {
+		t.done()
+		what := stage
+		if stage != "features" {
+			what = fmt.Sprintf("epoch %d/%d %s", len(t.records)+1, t.epochs, stage)
+		}
+		t.stage, t.bar = stage, t.u.progress(what, total, "images")
+	}
+	t.bar.add(done - t.bar.n)
+}
+
+func (t *trainingView) done() {
+	if t.bar != nil {
+		t.bar.done()
+		t.bar = nil
+	}
+}
+
+func (t *trainingView) epoch(e finetune.Epoch) {
+	t.done()
+	t.records = append(t.records, report.Epoch{N: e.N, TrainLoss: e.TrainLoss, TrainAcc: e.TrainTop1, ValLoss: e.ValLoss, ValAcc: e.ValTop1, LR: e.LR, Seconds: e.Seconds})
+	line := fmt.Sprintf("epoch %*d/%d  loss %.4f  top-1 %6s", len(strconv.Itoa(t.epochs)), e.N, t.epochs, e.TrainLoss, percent(e.TrainTop1))
+	if !math.IsNaN(e.ValTop1) {
+		line += fmt.Sprintf("  validation: loss %.4f  top-1 %6s", e.ValLoss, percent(e.ValTop1))
+		if e.Best {
+			line += "  best"
+		}
+	}
+	t.u.infof("%s", line)
+	if err := t.run.results(t.records); err != nil {
+		t.u.warnf("%v", err)
 	}
 }

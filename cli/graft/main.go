@@ -27,6 +27,9 @@ func verbs() []*cli.Command {
 	return append([]*cli.Command{
 		inspectVerb(),
 		cutVerb(),
+		finetuneVerb(),
+		predictVerb(),
+		evalVerb(),
 		runVerb(),
 		checkVerb(),
 		benchVerb(),

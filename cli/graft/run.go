@@ -23,11 +23,11 @@ func runVerb() *cli.Command {
 		Usage:     "run a model on raw tensors",
 		ArgsUsage: "MODEL --input NAME=FILE --out DIR [flags]",
 		Description: `
-Inputs are .npy files, TensorProto .pb files or images; NAME= may be left out where
-the model has one input. The outputs become DIR/0.npy, DIR/1.npy and so on, in the
-order of the model's outputs, and DIR/outputs.json tells their names, shapes and
-types. An image becomes a batch of one by the preprocessing that the model stores,
-or that the flags give.
+Inputs are .npy files, TensorProto .pb files or images; NAME= may be left out
+where the model has one input. An image becomes a batch of one, by the
+preprocessing that the model stores or that the flags give. The outputs become
+DIR/0.npy, DIR/1.npy and so on, in the order of the model's outputs, and
+DIR/outputs.json tells their names, shapes and types.
 
 Examples:
   graft run model.onnx --input x.npy --out result
