@@ -25,9 +25,9 @@ race: ## run the tests of what is concurrent under the race detector; needs a C 
 	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data
 
 fuzz: ## run each fuzz target for FUZZTIME=5s
-	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | while read -r file target; do \
-		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
-	done
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | { status=0; while read -r file target; do \
+		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || status=1; \
+	done; exit $$status; }
 
 bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them longer
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
