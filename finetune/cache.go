@@ -94,7 +94,11 @@ func standardise(train, val *features) standard {
 		s.mean[k] = float32(sum[k] / n)
 		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6 // a feature that never varies stays 0
 	}
-	for _, x := range [][]float32{train.plain, train.mirrored, val.plain} {
+	all := [][]float32{train.plain, train.mirrored}
+	if val != nil {
+		all = append(all, val.plain)
+	}
+	for _, x := range all {
 		for i := range x {
 			x[i] = (x[i] - s.mean[i%w]) / s.deviation[i%w]
 		}

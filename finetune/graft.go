@@ -175,7 +175,6 @@ const (
 	LineageKey = "graft.lineage" // JSON list of what made the model, oldest first
 )
 
-
 // StoredPreprocess reads the preprocessing that a model carries.
 func StoredPreprocess(m *onnx.ModelProto) (data.Preprocess, error) {
 	var p data.Preprocess

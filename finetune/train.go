@@ -150,20 +150,26 @@ func (t *training) cache(ctx context.Context, train, val *data.Set) error {
 	if err != nil {
 		return err
 	}
-	va := &features{}
+	var va *features
 	if val != nil {
 		if va, err = t.featuresOf(ctx, f, t.val.(images), false, step); err != nil {
 			return err
 		}
-		t.val = va
 	}
-	t.train = tr
+	t.useFeatures(tr, va)
+	return nil
+}
+
+// useFeatures trains on features; those of a head alone are standardised.
+func (t *training) useFeatures(train, val *features) {
+	t.train, t.result.Cached = train, true
+	if val != nil {
+		t.val = val
+	}
 	if _, _, ok := t.plan.firstGemm(); ok && t.plan.headOnly {
-		s := standardise(tr, va)
+		s := standardise(train, val)
 		t.standard = &s
 	}
-	t.result.Cached = true
-	return nil
 }
 
 func (t *training) featuresOf(ctx context.Context, f *frozenPart, s images, mirrored bool, step func(int)) (*features, error) {
