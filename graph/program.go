@@ -137,7 +137,14 @@ func (p *Program) Close() {
 // training says whether the program computes a loss and its gradients.
 func (p *Program) training() bool { return p.config.Training != nil && p.config.Training.Loss != nil }
 
-func (p *Program) build() error {
+// build turns the model into a graph and its machine. Gorgonia answers what it does
+// not expect with a panic, which must not end the caller's process.
+func (p *Program) build() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = failf("", "compile: %v", r)
+		}
+	}()
 	keep, err := p.kept()
 	if err != nil {
 		return err
@@ -425,6 +432,9 @@ func (p *Program) logits() (*gorgonia.Node, error) {
 	v := p.logitsValue()
 	if v.Const != nil {
 		return nil, failf("", "the output %s does not depend on the input", quote(v.Name))
+	}
+	if !ops.IsFloat(v.Type) {
+		return nil, failf("", "the output %s is %v, a classifier's is float32", quote(v.Name), v.Type)
 	}
 	if len(v.Shape) < 2 || numel(v.Shape[2:]) != 1 {
 		return nil, failf("use --head linear", "the output %s has shape %v, a classifier's is [N,C]", quote(v.Name), v.Shape)

@@ -16,10 +16,11 @@ import (
 type clip struct {
 	lo, hi float64         // of floats
 	limits [2]*onnx.Tensor // of integers, nil where there is none
+	most   int             // inputs at most
 }
 
 func readClip(a *Attrs) Form {
-	f := &clip{lo: math.Inf(-1), hi: math.Inf(1)}
+	f := &clip{lo: math.Inf(-1), hi: math.Inf(1), most: inputsSince(a, 11, 3)}
 	if a.Opset < 11 {
 		f.lo = float64(a.Float("min", float32(math.Inf(-1))))
 		f.hi = float64(a.Float("max", float32(math.Inf(1))))
@@ -28,7 +29,7 @@ func readClip(a *Attrs) Form {
 }
 
 func (f *clip) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, 3); err != nil {
+	if err := wantInputs(in, 1, f.most); err != nil {
 		return nil, err
 	}
 	for _, v := range in {

@@ -16,11 +16,12 @@ import (
 type dropout struct {
 	ratio float32
 	outs  int
+	most  int                       // inputs at most
 	mask  onnx.TensorProto_DataType // BOOL since opset 10, before it that of x
 }
 
 func readDropout(a *Attrs) Form {
-	f := &dropout{ratio: 0.5, outs: a.Outs}
+	f := &dropout{ratio: 0.5, outs: a.Outs, most: inputsSince(a, 12, 3)}
 	if a.Opset >= 10 {
 		f.mask = onnx.TensorProto_BOOL
 	}
@@ -33,7 +34,7 @@ func readDropout(a *Attrs) Form {
 }
 
 func (f *dropout) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, 3); err != nil {
+	if err := wantInputs(in, 1, f.most); err != nil {
 		return nil, err
 	}
 	if err := wantFloat(in[0]); err != nil {

@@ -20,6 +20,9 @@ func (f *gather) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 2, 2); err != nil {
 		return nil, err
 	}
+	if t := in[1].Type; t != onnx.TensorProto_INT32 && t != onnx.TensorProto_INT64 {
+		return nil, fmt.Errorf("indices of type %v, want INT32 or INT64", t)
+	}
 	x := in[0].Shape
 	var err error
 	if f.axis, err = axis(f.axis, len(x)); err != nil {

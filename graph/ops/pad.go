@@ -17,11 +17,12 @@ type pad struct {
 	before, after []int
 	value         float64
 	list          []int // the attribute
+	most          int   // inputs
 	in, shape     []int
 }
 
 func readPad(a *Attrs) Form {
-	f := &pad{mode: a.String("mode", "constant")}
+	f := &pad{mode: a.String("mode", "constant"), most: inputsSince(a, 11, 4)}
 	switch f.mode {
 	case "constant", "reflect", "edge":
 	case "wrap":
@@ -38,7 +39,7 @@ func readPad(a *Attrs) Form {
 }
 
 func (f *pad) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, 4); err != nil {
+	if err := wantInputs(in, 1, f.most); err != nil {
 		return nil, err
 	}
 	f.in = in[0].Shape
@@ -65,6 +66,9 @@ func (f *pad) Infer(in []*Value) ([]*Value, error) {
 		if axes, err = constInts(v, "axes"); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := axesOf(axes, rank); err != nil {
+		return nil, err
 	}
 	if len(f.list) != 2*len(axes) {
 		return nil, fmt.Errorf("%d pads for %d axes", len(f.list), len(axes))

@@ -16,12 +16,13 @@ type reduceMean struct {
 	axes      func(in []*Value, rank int) ([]int, bool, error)
 	keep      bool // reduced dimensions stay, as 1
 	skipEmpty bool // no axes: nothing is reduced
+	most      int  // inputs at most
 	over      []int
 	in, shape []int
 }
 
 func readReduceMean(a *Attrs) Form {
-	f := &reduceMean{axes: readAxes(a, 18), keep: a.Int("keepdims", 1) != 0}
+	f := &reduceMean{axes: readAxes(a, 18), most: inputsSince(a, 18, 2), keep: a.Int("keepdims", 1) != 0}
 	if a.Opset >= 18 {
 		f.skipEmpty = a.Bool("noop_with_empty_axes")
 	}
@@ -29,7 +30,7 @@ func readReduceMean(a *Attrs) Form {
 }
 
 func (f *reduceMean) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, 2); err != nil {
+	if err := wantInputs(in, 1, f.most); err != nil {
 		return nil, err
 	}
 	if err := wantFloat(in[0]); err != nil {

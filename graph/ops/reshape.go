@@ -78,7 +78,7 @@ func readFlatten(a *Attrs) Form {
 // https://onnx.ai/onnx/operators/onnx__Squeeze.html; opsets 1, 11, 13 and newer
 func readSqueeze(a *Attrs) Form {
 	axes := readAxes(a, 13)
-	return &reshape{name: "Squeeze", most: 2, shape: func(in []*Value) ([]int, error) {
+	return &reshape{name: "Squeeze", most: inputsSince(a, 13, 2), shape: func(in []*Value) ([]int, error) {
 		list, given, err := axes(in, len(in[0].Shape))
 		if err != nil {
 			return nil, err
@@ -100,7 +100,7 @@ func readSqueeze(a *Attrs) Form {
 // https://onnx.ai/onnx/operators/onnx__Unsqueeze.html; opsets 1, 11, 13 and newer
 func readUnsqueeze(a *Attrs) Form {
 	count, axes := len(a.Ints("axes")), readAxes(a, 13)
-	return &reshape{name: "Unsqueeze", most: 2, shape: func(in []*Value) ([]int, error) {
+	return &reshape{name: "Unsqueeze", most: inputsSince(a, 13, 2), shape: func(in []*Value) ([]int, error) {
 		n := count
 		if v := optional(in, 1); v != nil {
 			n = numel(v.Shape)
@@ -119,6 +119,15 @@ func readUnsqueeze(a *Attrs) Form {
 		}
 		return shape, nil
 	}}
+}
+
+// inputsSince is the number of inputs of an operator whose attributes became inputs
+// with an opset: n from then on, one before.
+func inputsSince(a *Attrs, since, n int) int {
+	if a.Opset < since {
+		return 1
+	}
+	return n
 }
 
 // readAxes reads axes that are an attribute before opset since and input 1 from

@@ -13,20 +13,24 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Slice.html; opsets 1, 10, 11, 13
 type slice struct {
 	starts, ends, axes []int
+	least, most        int // inputs
 	shape, stride      []int
 	offset             int
 }
 
 func readSlice(a *Attrs) Form {
-	f := &slice{}
+	f := &slice{least: inputsSince(a, 10, 3), most: inputsSince(a, 10, 5)}
 	if a.Opset < 10 {
+		if !a.Has("starts") || !a.Has("ends") {
+			a.fail("attributes \"starts\" and \"ends\" are missing")
+		}
 		f.starts, f.ends, f.axes = a.Ints("starts"), a.Ints("ends"), a.Ints("axes")
 	}
 	return f
 }
 
 func (f *slice) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, 5); err != nil {
+	if err := wantInputs(in, f.least, f.most); err != nil {
 		return nil, err
 	}
 	var steps []int
