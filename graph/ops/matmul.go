@@ -75,7 +75,7 @@ func (f *matMul) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 
 // Lower multiplies by one matrix as a whole; stacks on both sides have no fast form yet.
 func (f *matMul) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if numel(f.b[:len(f.b)-2]) != 1 {
+	if numel(f.b[:len(f.b)-2]) != 1 || f.k == 0 {
 		return nil, nil
 	}
 	rows := numel(f.a) / f.k
