@@ -33,7 +33,7 @@ CASES = [
     ("stored statistics, flipped", "resnet20_cifar10", "flowers5_32", [*CIFAR, "--freeze", "4", "--bn", "frozen", "--augment", "light"]),
     ("redrawn layers", "resnet20_cifar10_slicepad", "flowers5_32", [*CIFAR, "--after", "6", "--head", "redraw"]),
     ("the newest dialect", "resnet20_cifar10_dynamo", "flowers5_32", [*CIFAR, "--freeze", "8"]),
-    ("gray pictures, redrawn", "mnist_cntk", "flowers5_32", ["--channels", "gray", "--head", "redraw", "--freeze", "1"]),
+    ("gray pictures, redrawn", "mnist_cntk", "flowers5_32", ["--channels", "gray", "--mean", "0", "--std", "1", "--head", "redraw", "--freeze", "1"]),
 ]
 
 
