@@ -23,6 +23,6 @@
 // digits.npz has the 896 pictures of 5 to 9 of the test part of "Optical Recognition
 // of Handwritten Digits" by E. Alpaydin and C. Kaynak, UCI Machine Learning
 // Repository 1998, https://doi.org/10.24432/C50P49, licence CC BY 4.0, as
-// scikit-learn ships it; see digits.LICENSE.txt. They were written by other people
-// than MNIST's digits, and reduced to 8x8 pixels by another method.
+// scikit-learn ships it; see digits.LICENSE.txt. It is another collection than MNIST,
+// reduced to 8x8 pixels by counting the ink in blocks of 4x4.
 package models
