@@ -1,109 +1,150 @@
-package check
+package check_test
 
 import (
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"graft/graph/check"
 	"graft/onnx"
 )
 
-const cases = "../../testdata/models"
-
-func TestRun(t *testing.T) {
-	for name, want := range map[string]struct {
-		status Status
-		reason string
-	}{
-		"residual":         {Pass, ""},
-		"fixed":            {Pass, ""},
-		"shared":           {Pass, ""},
-		"two_inputs":       {Pass, ""},
-		"wrong":            {Fail, "test_data_set_0: output 0: 1 of 8 elements differ, most at 6: got 12.5"},
-		"unknown_operator": {Unsupported, `test_data_set_0: graph: node 1 "middle" (Frobnicate): operator "Frobnicate" is not`},
-	} {
-		c := Run(filepath.Join(cases, name), Default, Half, 1)
-		if c.Name != name || c.Status != want.status || !strings.HasPrefix(c.Reason, want.reason) || c.Reason != "" && want.reason == "" {
-			t.Errorf("%s: %s %q, want %s %q", name, c.Status, c.Reason, want.status, want.reason)
+// write makes a test folder around a model y = op(x) with the expected y.
+func write(t *testing.T, dir, op string, x, y *onnx.Tensor) {
+	t.Helper()
+	set := filepath.Join(dir, "test_data_set_0")
+	if err := os.MkdirAll(set, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	opset, ir := int64(13), int64(8)
+	dims := func(v *onnx.Tensor) []any {
+		var d []any
+		for _, n := range v.Shape {
+			d = append(d, n)
+		}
+		return d
+	}
+	m := &onnx.ModelProto{IrVersion: &ir, OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: &opset}},
+		Graph: &onnx.GraphProto{Name: new("g"), Node: []*onnx.NodeProto{onnx.NewNode(op, "n", []string{"x"}, []string{"y"})},
+			Input:  []*onnx.ValueInfoProto{onnx.TensorInfo("x", x.Type, dims(x)...)},
+			Output: []*onnx.ValueInfoProto{onnx.TensorInfo("y", y.Type, dims(y)...)}}}
+	if err := onnx.WriteFile(filepath.Join(dir, "model.onnx"), m, onnx.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]*onnx.Tensor{"input_0.pb": x, "output_0.pb": y} {
+		if err := onnx.WriteTensorFile(filepath.Join(set, name), name, v); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if c := Run(filepath.Join(cases, "wrong"), Tolerance{Atol: 1.001}, Half, 1); c.Status != Pass || math.Abs(c.MaxAbs-1) > 1e-4 {
-		t.Errorf("wrong, at a tolerance of 1: %+v", c)
+}
+
+func floats(v ...float32) *onnx.Tensor { return onnx.FromFloats([]int{1, len(v)}, v) }
+
+func TestRun(t *testing.T) {
+	nan := float32(math.NaN())
+	inf := float32(math.Inf(1))
+	half := func(v ...float32) *onnx.Tensor {
+		h := floats(v...)
+		h.Type = onnx.TensorProto_FLOAT16
+		return h
+	}
+	tol := check.Tolerance{Rtol: 1e-3, Atol: 1e-5}
+	for _, w := range []struct {
+		name, op string
+		x, y     *onnx.Tensor
+		status   check.Status
+		reason   string
+	}{
+		{"equal", "Relu", floats(-1, 2), floats(0, 2), check.Pass, ""},
+		{"within rtol", "Relu", floats(-1, 2), floats(0, 2.001), check.Pass, ""},
+		{"beyond rtol", "Relu", floats(-1, 2), floats(0, 2.01), check.Fail, "1 of 2 elements differ, most at 1: got 2, want 2.00"},
+		{"within atol", "Relu", floats(9e-6, 2), floats(0, 2), check.Pass, ""},
+		{"nan", "Relu", floats(nan, inf), floats(nan, inf), check.Pass, ""},
+		{"nan wanted", "Relu", floats(1, 2), floats(nan, 2), check.Fail, "got 1, want NaN"},
+		{"nan got", "Relu", floats(nan, 2), floats(1, 2), check.Fail, "got NaN, want 1"},
+		{"inf wanted", "Relu", floats(1, 2), floats(inf, 2), check.Fail, "want +Inf"},
+		{"shape", "Relu", floats(1, 2), onnx.FromFloats([]int{2}, []float32{1, 2}), check.Fail, "got shape [1 2], want [2]"},
+		{"type", "Relu", floats(1, 2), &onnx.Tensor{Type: onnx.TensorProto_DOUBLE, Shape: []int{1, 2}, Data: []float64{1, 2}}, check.Fail, "got type FLOAT, want DOUBLE"},
+		{"half", "Relu", half(1, 2), half(1.01, 2), check.Pass, ""},
+		{"beyond half", "Relu", half(1, 2), half(1.05, 2), check.Fail, "1 of 2"},
+		{"unsupported", "Hardmax", floats(1, 2), floats(0, 1), check.Unsupported, `operator "Hardmax" is not supported`},
+	} {
+		t.Run(w.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "case")
+			write(t, dir, w.op, w.x, w.y)
+			c := check.Run(dir, tol, check.Half, 1)
+			if c.Status != w.status || !strings.Contains(c.Reason, w.reason) || c.Name != "case" || c.Model != filepath.Join(dir, "model.onnx") {
+				t.Errorf("got %+v, want %s %s", c, w.status, w.reason)
+			}
+		})
+	}
+}
+
+func TestRunReportsDifferences(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "Relu", floats(1, 4, 0), floats(1.5, 5, 0))
+	c := check.Run(dir, check.Tolerance{Rtol: 1}, check.Half, 1)
+	if c.Status != check.Pass || c.MaxAbs != 1 || math.Abs(c.MaxRel-1./3) > 1e-6 {
+		t.Errorf("%+v, want a largest difference of 1, relative 1/3", c)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "Relu", floats(1), floats(1))
+	if err := os.Remove(filepath.Join(dir, "test_data_set_0", "input_0.pb")); err != nil {
+		t.Fatal(err)
+	}
+	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "the model has 1 inputs, got 0") {
+		t.Errorf("a missing input: %+v", c)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "b.onnx"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "holds 2 .onnx files") {
+		t.Errorf("two models: %+v", c)
 	}
 }
 
 func TestFind(t *testing.T) {
-	all, err := Find(cases)
-	if err != nil || len(all) != 6 || all[0] != filepath.Join(cases, "fixed") {
-		t.Errorf("%v, %v", all, err)
+	root := t.TempDir()
+	var want []string
+	for _, name := range []string{"a", "b/c", "[d]*"} {
+		dir := filepath.Join(root, name)
+		write(t, dir, "Relu", floats(1), floats(1))
+		want = append(want, dir)
 	}
-	link := filepath.Join(t.TempDir(), "a[b]*")
-	target, err := filepath.Abs(filepath.Join(cases, "residual"))
-	if err != nil {
-		t.Fatal(err)
+	slices.Sort(want)
+	got, err := check.Find(root)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
-	if err := os.Symlink(target, link); err != nil {
-		t.Skip(err)
+	if got, err := check.Find(filepath.Join(root, "a")); err != nil || len(got) != 1 {
+		t.Errorf("a test folder itself: %q, %v", got, err)
 	}
-	if one, err := Find(link); err != nil || len(one) != 1 || one[0] != link {
-		t.Errorf("a link with an odd name: %v, %v", one, err)
-	}
-}
-
-// Each pair is compared at rtol 0.1, atol 0.01; the differences that count are noted.
-func TestCompare(t *testing.T) {
-	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for _, c := range []struct {
-		got, want []float32
-		pass      bool
-		abs, rel  float64
-	}{
-		{[]float32{1, 2}, []float32{1, 2}, true, 0, 0},
-		{[]float32{1.5, 2}, []float32{1, 2}, false, 0.5, 0.5},
-		{[]float32{1, 2.125}, []float32{1, 2}, true, 0.125, 0.0625},
-		{[]float32{0.0078125}, []float32{0}, true, 0.0078125, 0},
-		{[]float32{nan, inf}, []float32{nan, inf}, true, 0, 0},
-		{[]float32{nan}, []float32{1}, false, 0, 0},
-		{[]float32{1}, []float32{nan}, false, 0, 0},
-		{[]float32{inf}, []float32{1}, false, 0, 0},
-		{[]float32{1}, []float32{inf}, false, 0, 0},
-		{[]float32{-inf}, []float32{inf}, false, 0, 0},
-	} {
-		var k Case
-		err := k.compare(onnx.FromFloats([]int{len(c.got)}, c.got), onnx.FromFloats([]int{len(c.want)}, c.want), Tolerance{0.1, 0.01})
-		if (err == nil) != c.pass || k.MaxAbs != c.abs || k.MaxRel != c.rel {
-			t.Errorf("%v for %v: %v, max %g %g, want %v, %g %g", c.got, c.want, err, k.MaxAbs, k.MaxRel, c.pass, c.abs, c.rel)
+	for path, want := range map[string]string{filepath.Join(root, "none"): "no such file", filepath.Join(root, "a", "model.onnx"): "not a folder",
+		filepath.Join(root, "a", "test_data_set_0"): "no test folder"} {
+		if _, err := check.Find(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", path, err, want)
 		}
 	}
-	var k Case
-	x, y := onnx.FromFloats([]int{2, 1}, []float32{0, 0}), onnx.FromFloats([]int{2}, []float32{0, 0})
-	if err := k.compare(x, y, Default); err == nil {
-		t.Error("shapes [2 1] and [2] are taken for the same")
-	}
-	if err := k.compare(onnx.FromInts([]int{2}, []int64{0, 0}), y, Default); err == nil {
-		t.Error("types INT64 and FLOAT are taken for the same")
-	}
 }
 
-func ExampleWriteJUnit() {
-	err := WriteJUnit(os.Stdout, []Case{
-		{Name: "a", Dir: "nets/a", Status: Pass, Duration: 1500 * time.Millisecond},
-		{Name: "b", Dir: "nets/b", Status: Unsupported, Reason: "operator \"X\x1b<>\""},
-	})
-	fmt.Println(err)
-	// Output:
-	// <?xml version="1.0" encoding="UTF-8"?>
-	// <testsuites>
-	//   <testsuite name="graft check" tests="2" failures="1" errors="0" time="1.500">
-	//     <testcase name="a" classname="nets" time="1.500"></testcase>
-	//     <testcase name="b" classname="nets" time="0.000">
-	//       <failure type="unsupported" message="operator &#34;X�&lt;&gt;&#34;"></failure>
-	//     </testcase>
-	//   </testsuite>
-	// </testsuites>
-	// <nil>
+func ExampleInfer() {
+	opset, ir := int64(13), int64(8)
+	m := &onnx.ModelProto{IrVersion: &ir, OpsetImport: []*onnx.OperatorSetIdProto{{Version: &opset}}, Graph: &onnx.GraphProto{
+		Node:   []*onnx.NodeProto{onnx.NewNode("Relu", "", []string{"x"}, []string{"y"})},
+		Input:  []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, "N", 3)},
+		Output: []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, "N", 3)}}}
+	y, err := check.Infer(m, []*onnx.Tensor{onnx.FromFloats([]int{1, 3}, []float32{-1, 0, 2})}, 1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(y[0].Shape, y[0].Data)
+	// Output: [1 3] [0 0 2]
 }

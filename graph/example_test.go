@@ -1,0 +1,97 @@
+package graph_test
+
+import (
+	"fmt"
+
+	"graft/graph"
+	"graft/graph/optim"
+	"graft/onnx"
+)
+
+// The layers of a network and the places where it can be cut.
+func ExampleAnalyse() {
+	s, err := graph.Analyse(smallNet(false), graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range s.CutPoints {
+		fmt.Println(c.N, c.Tensor, c.Op, c.Shape, c.Params)
+	}
+	// Output:
+	// 1 p1 MaxPool [1 8 4 4] 240
+	// 2 features Flatten [1 8] 328
+	// 3 y Gemm [1 4] 364
+}
+
+// What is cut off a model and given a new head is a model again.
+func ExampleCut() {
+	body, err := graph.Cut(smallNet(false), "p1", graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := graph.AddHead(body, graph.Head{Classes: 3, Seed: 1}, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, n := range m.Graph.Node {
+		fmt.Print(n.GetOpType(), " ")
+	}
+	fmt.Println(onnx.Check(m))
+	// Output: Conv BatchNormalization Relu MaxPool GlobalAveragePool Flatten Gemm <nil>
+}
+
+// A program learns: here to tell bright images from dark ones. Store puts what it
+// has learnt into the model.
+func ExampleCompile() {
+	m := smallNet(false)
+	s, err := graph.Analyse(m, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	learns, err := s.Learning(graph.Freezing{Below: "p1"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: 8},
+		Training: &graph.Training{Learning: learns, Loss: optim.CrossEntropy}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+	solver, err := optim.New(optim.Settings{Name: "adam", LR: 0.02})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for step := range uint64(60) {
+		x, target := p.Input(0), p.Target()
+		clear(target)
+		for i := range 8 {
+			label := i % 2
+			target[4*i+label] = 1
+			for k := range 192 {
+				x[192*i+k] = float32(label) + float32((k+i)%5)/10
+			}
+		}
+		if err := p.Step(step); err != nil {
+			fmt.Println(err)
+			return
+		}
+		if err := solver.Step(p.ValueGrads()); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println("learnt:", p.LossValue() < 0.05)
+	trained, err := p.Store()
+	fmt.Println(onnx.Check(trained), err)
+	// Output:
+	// learnt: true
+	// <nil> <nil>
+}
