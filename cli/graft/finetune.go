@@ -101,9 +101,8 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	t := &trainingView{u: u, run: run, epochs: config.Epochs}
+	t := &trainingView{u: u, run: run, epochs: config.Epochs, intro: d.Train.Describe() + "; " + described(d.Val)}
 	config.Progress, config.OnEpoch = t.progress, t.epoch
-	u.infof("%s; %s", d.Train.Describe(), described(d.Val))
 	r, err := finetune.Train(c.Context, m, d.Train, d.Val, config)
 	t.done()
 	if r != nil { // what finished epochs have made is kept, whatever happened then
@@ -269,12 +268,17 @@ type trainingView struct {
 	u       *ui
 	run     *runFolder
 	epochs  int
+	intro   string // shown once the work has begun: what is refused gets its one line alone
 	stage   string
 	bar     *progress
 	records []report.Epoch
 }
 
 func (t *trainingView) progress(stage string, done, total int) {
+	if t.intro != "" {
+		t.u.infof("%s", t.intro)
+		t.intro = ""
+	}
 	if stage != t.stage || t.bar == nil || done < t.bar.n {
 		t.done()
 		what := stage

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
@@ -42,7 +44,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MODELS", models) // pretrained
 			e.Setenv("CASES", cases)   // small ones, made by a script
-			return nil
+			e.Setenv("BASE", filepath.Join(cases, "../../models/base.onnx"))
+			return drawPhotos(filepath.Join(e.WorkDir, "photos"))
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "models" {
@@ -51,6 +54,36 @@ func TestScripts(t *testing.T) {
 			return isDir(models), nil
 		},
 	})
+}
+
+// drawPhotos makes a data folder of two classes that are easy to tell apart: bright
+// above and bright below.
+func drawPhotos(dir string) error {
+	for _, part := range []string{"train", "val"} {
+		for c, class := range []string{"sky", "snow"} {
+			folder := filepath.Join(dir, part, class)
+			if err := os.MkdirAll(folder, 0o777); err != nil {
+				return err
+			}
+			for i := range 6 {
+				im := image.NewGray(image.Rect(0, 0, 24, 20))
+				for p := range im.Pix {
+					im.Pix[p] = uint8(20*i + 37*p%40)
+					if (p/24 < 10) == (c == 0) {
+						im.Pix[p] += 90
+					}
+				}
+				f, err := os.Create(filepath.Join(folder, fmt.Sprintf("%d.png", i)))
+				if err != nil {
+					return err
+				}
+				if err := errors.Join(png.Encode(f, im), f.Close()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // status runs a command that must end in the exit status given first:
