@@ -192,7 +192,7 @@ const maxElements = 1 << 33
 
 // maxFolded bounds, with the size of the initializers, what constant folding makes
 // of the few bytes that a ConstantOfShape or a Pad takes.
-const maxFolded = 1 << 26
+const maxFolded = 1 << 24
 
 func (p *plan) setInputs(f fixing) error {
 	for _, i := range trueInputs(p.model) {

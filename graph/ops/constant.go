@@ -68,7 +68,7 @@ func readConstantOfShape(a *Attrs) Form {
 }
 
 // maxConstant bounds what a few bytes of a file can make graft allocate.
-const maxConstant = 1 << 26
+const maxConstant = 1 << 24
 
 func (f *constantOfShape) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {

@@ -114,7 +114,7 @@ func (f *pad) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var src []int
+	src := make([]int, 0, numel(f.shape))
 	own, out := strides(f.in), strides(f.shape)
 	for i := range numel(f.shape) {
 		at := 0
