@@ -154,7 +154,10 @@ def check(tally, binary, source_path, path, images):
     frozen = stored["graft.lineage"][-1].get("frozen")
     if frozen:
         check_frozen(tally, source, written, frozen)
-    check_numbers(tally, binary, path, stored, images)
+    try:
+        check_numbers(tally, binary, path, stored, images)
+    except RuntimeError as e:
+        tally.check(False, e)
 
 
 def main(binary, source, written, *images):
