@@ -154,6 +154,26 @@ func TestGradientOfEveryOperator(t *testing.T) {
 	}
 }
 
+// A row with kernels and no gradient would escape the cases.
+func TestRowsWithoutGradientHaveNoKernels(t *testing.T) {
+	for _, name := range ops.Names() {
+		if ops.Table[name].Differentiable {
+			continue
+		}
+		n := onnx.NewNode(name, "", nil, nil)
+		if name == "Constant" {
+			n.Attribute = []*onnx.AttributeProto{onnx.TensorAttr("value", scalar(1))}
+		}
+		f, err := ops.Read(n, 13)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := f.(ops.Lowerer); ok {
+			t.Errorf("%s has kernels that no test compares", name)
+		}
+	}
+}
+
 func checkGradient(t *testing.T, c opCase) {
 	random := rand.New(rand.NewPCG(3, 4))
 	m := flattened(c.model)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -82,6 +83,14 @@ func (p *Program) Run() error {
 	}
 	p.ran = true
 	if err := p.machine.RunAll(); err != nil {
+		// What Gorgonia wraps around an operator's error are its own registers.
+		if vm, ok := err.(interface{ Err() error }); ok {
+			err = vm.Err()
+		}
+		var e *ops.RunError
+		if errors.As(err, &e) {
+			err = e
+		}
 		return fmt.Errorf("graph: run: %w", err)
 	}
 	return nil

@@ -45,6 +45,7 @@ func TestTypesThroughReference(t *testing.T) {
 		{"shape", node("Shape", "a", "y"), of(i64, []int64{1, 2}, 2), []*onnx.Tensor{of(boolean, []bool{true, false}, 1, 2)}},
 		{"shape's part", node("Shape", "a", "y", "start", -1), of(i64, []int64{2}, 1), []*onnx.Tensor{of(boolean, []bool{true, false}, 1, 2)}},
 		{"relu of doubles", node("Relu", "a", "y"), of(f64, []float64{0, 1e-310}, 1, 2), []*onnx.Tensor{of(f64, []float64{-1, 1e-310}, 1, 2)}},
+		{"nine dimensions", node("Transpose", "a", "y"), of(f32, []float32{1, 3, 2, 4}, 2, 1, 1, 1, 1, 1, 1, 1, 2), []*onnx.Tensor{of(f32, []float32{1, 2, 3, 4}, 2, 1, 1, 1, 1, 1, 1, 1, 2)}},
 		{"nothing at all", node("Add", "a b", "y"), of(f32, []float32{}, 0, 3), []*onnx.Tensor{of(f32, []float32{}, 0, 3), of(f32, []float32{1, 2, 3}, 3)}},
 		{"nothing and something", node("Concat", "a b", "y", "axis", 0), of(f32, []float32{1, 2, 3}, 1, 3), []*onnx.Tensor{of(f32, []float32{}, 0, 3), of(f32, []float32{1, 2, 3}, 1, 3)}},
 		{"product over nothing", node("MatMul", "a b", "y"), of(f32, []float32{0, 0, 0, 0}, 2, 2), []*onnx.Tensor{of(f32, []float32{}, 2, 0), of(f32, []float32{}, 0, 2)}},
@@ -88,8 +89,9 @@ func TestRunErrors(t *testing.T) {
 		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{1}, 1, 1)}, "index 1 of axis 0"},
 		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{-2}, 1)}, "index -2 of axis 0"},
 	} {
-		if _, err := check.Infer(typedModel(w.node, w.in), w.in, 1); err == nil || !strings.Contains(err.Error(), w.want) {
-			t.Errorf("%s: %v, want %s", w.node.GetOpType(), err, w.want)
+		_, err := check.Infer(typedModel(w.node, w.in), w.in, 1)
+		if err == nil || !strings.Contains(err.Error(), w.want) || strings.Contains(err.Error(), "CPU") {
+			t.Errorf("%s: %v, want one line with %s", w.node.GetOpType(), err, w.want)
 		}
 	}
 }

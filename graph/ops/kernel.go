@@ -29,6 +29,15 @@ type Kernel struct {
 	Keep bool
 }
 
+// RunError says which operator of a running program found its operands wrong.
+type RunError struct {
+	Op  string
+	Err error
+}
+
+func (e *RunError) Error() string { return fmt.Sprintf("%s: %v", e.Op, e.Err) }
+func (e *RunError) Unwrap() error { return e.Err }
+
 // kernelOp is a Kernel as Gorgonia sees it, one instance a node.
 type kernelOp struct {
 	Kernel
@@ -84,7 +93,7 @@ func (k *kernelOp) Hashcode() uint32 {
 func (k *kernelOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("ops: %s: %v", k.Name, r)
+			err = &RunError{k.Name, fmt.Errorf("%v", r)}
 		}
 	}()
 	if k.Run == nil {

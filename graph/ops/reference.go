@@ -80,7 +80,7 @@ func (e *evalOp) Hashcode() uint32 {
 func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("ops: %s: %v", e.name, r)
+			err = &RunError{e.name, fmt.Errorf("%v", r)}
 		}
 	}()
 	if e.of != nil {
@@ -99,11 +99,11 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 		}
 	}
 	if e.result, err = e.form.Eval(args); err != nil {
-		return nil, err
+		return nil, &RunError{e.name, err}
 	}
 	for i, t := range e.result {
 		if !slices.Equal(t.Shape, e.out[i].Shape) {
-			return nil, fmt.Errorf("ops: %s: output %d has shape %v, its shape rule says %v", e.name, i, t.Shape, e.out[i].Shape)
+			return nil, &RunError{e.name, fmt.Errorf("output %d has shape %v, its shape rule says %v", i, t.Shape, e.out[i].Shape)}
 		}
 		t.Round()
 	}
