@@ -13,7 +13,8 @@ import (
 // Config is a fine-tuning. The zero value of a field is its default.
 type Config struct {
 	// After is where the model is cut: a cut point's number, "layer:K" or a name.
-	// "" is the last cut point before the final layer.
+	// "" is the last cut point before the final layer; "0", with Head "redraw", keeps
+	// no layer: the network is trained from scratch.
 	After           string
 	AllowPartialCut bool
 	Output          string // of a model with several; "" its only one

@@ -65,10 +65,13 @@ func Graft(m *onnx.ModelProto, classes []string, c Config) (*Plan, error) {
 	return p, p.describe(c)
 }
 
-// cutTensor is the tensor that After names.
+// cutTensor is the tensor that After names; "" keeps nothing.
 func cutTensor(s *graph.Structure, c Config) (string, error) {
-	if c.After == "" {
+	switch {
+	case c.After == "":
 		return s.LastCut()
+	case c.After == "0" && c.Head == "redraw":
+		return "", nil
 	}
 	return s.Find(c.After, c.AllowPartialCut)
 }

@@ -27,6 +27,7 @@ func verbs() []*cli.Command {
 	return append([]*cli.Command{
 		inspectVerb(),
 		cutVerb(),
+		demoVerb(),
 		finetuneVerb(),
 		predictVerb(),
 		evalVerb(),
