@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"fmt"
 	"math"
 
 	"graft/onnx"
@@ -82,6 +83,11 @@ func pointwiseCases() []opCase {
 		one("Relu", "scalar", 14, nil, floats{}),
 		one("Sigmoid", "images", 13, nil, floats{1, 2, 3, 3}),
 		one("Tanh", "images", 13, nil, floats{1, 2, 3, 3}),
+		one("HardSigmoid", "default", 7, nil, wide{4, 9}),
+		one("HardSigmoid", "sixth", 14, attrs("alpha", 1./6, "beta", 0.5), wide{2, 3, 4, 2}),
+		one("HardSigmoid", "falling", 13, attrs("alpha", -0.4, "beta", 0.75), wide{5, 5}),
+		one("HardSwish", "images", 14, nil, wide{2, 3, 4, 4}),
+		one("HardSwish", "scalar", 22, nil, wide{}),
 		one("Clip", "attributes", 7, attrs("min", -0.5, "max", 0.75), floats{4, 5}),
 		one("Clip", "operands", 13, nil, floats{4, 5}, scalar(-0.5), scalar(0.25)),
 		one("Clip", "only max", 11, nil, floats{4, 5}, nil, scalar(0.25)),
@@ -118,12 +124,49 @@ func movingCases() []opCase {
 		one("Slice", "steps", 10, nil, floats{2, 7, 5}, ints(1, 4), ints(7, 0), ints(1, 2), ints(3, -2)),
 		one("Slice", "reversed", 11, nil, floats{4, 3}, ints(-1), ints(-100), ints(0), ints(-1)),
 		one("Slice", "huge steps", 13, nil, floats{4, 3}, ints(1, 2), ints(4, math.MinInt64), ints(0, 1), ints(math.MaxInt64, math.MinInt64)),
+		pieces("attribute", 11, attrs("axis", 1, "split", list(1, 3)), floats{2, 4, 3}, "y1", "y0"),
+		pieces("equal", 7, attrs("axis", -1), floats{3, 4}, "y0", "y1"),
+		pieces("operand", 13, nil, floats{5, 2}, ints(2, 1, 2), "y0", "y2", "y1", "y0"),
+		pieces("uneven", 18, attrs("num_outputs", 3, "axis", 1), floats{2, 7}, "y2", "y0", "y1"),
+		pieces("piece that nobody reads", 13, attrs("axis", 1), floats{2, 6, 2}, ints(1, 3, 2), "y1"),
 		one("Pad", "attributes", 7, attrs("pads", list(0, 1, 2, 0), "value", 2.5), floats{2, 3}),
 		one("Pad", "operands", 13, nil, floats{1, 2, 3, 3}, ints(0, 0, 1, 2, 0, 0, 0, 1), scalar(-1)),
 		one("Pad", "negative", 11, nil, floats{4, 5}, ints(-1, 2, 1, -3)),
 		one("Pad", "dropped whole", 11, nil, floats{2, 3}, ints(-3, 0, 4, 1)),
 		one("Pad", "axes", 18, nil, floats{2, 3, 4}, ints(1, 2), nil, ints(-1)),
 	}
+}
+
+// pieces is a case of Split, of as many outputs y0, y1, … as are joined again, or its
+// operand says. What is joined has passed a Tanh and x a Sigmoid, so that pieces
+// and input have other readers.
+func pieces(name string, opset int64, a []*onnx.AttributeProto, x floats, rest ...any) opCase {
+	operands, in := map[string]any{"x": x}, []string{"s"}
+	if t, ok := rest[0].(*onnx.Tensor); ok {
+		operands["k"], in, rest = t, append(in, "k"), rest[1:]
+	}
+	outs := map[string]bool{}
+	joined := ""
+	for _, v := range rest {
+		outs[v.(string)] = true
+		joined += " " + v.(string)
+	}
+	count := len(outs)
+	if t, ok := operands["k"].(*onnx.Tensor); ok {
+		count = t.Len()
+	}
+	var names []string
+	for i := range count {
+		names = append(names, fmt.Sprintf("y%d", i))
+	}
+	axis := 0
+	for _, p := range a {
+		if p.GetName() == "axis" {
+			axis = int(p.GetI())
+		}
+	}
+	return net("Split", name, opset, operands, node("Sigmoid", "x", "s"), onnx.NewNode("Split", "split", in, names, a...),
+		node("Concat", joined[1:], "j", "axis", axis), node("Tanh", "j", "y"))
 }
 
 // sharedCases have values with several readers: their gradients are summed.

@@ -28,11 +28,12 @@ type opCase struct {
 
 func (c opCase) String() string { return c.op + "/" + c.name }
 
-// The operands of a case, in order: floats and apart are tensors that learn, a
+// The operands of a case, in order: floats, apart and wide are tensors that learn, a
 // *onnx.Tensor is a constant, nil an optional input left out.
 type (
 	floats []int // values from a normal distribution
 	apart  []int // values of magnitude 0.5 to 1.5, for denominators
+	wide   []int // values from -5 to 5, past the ends of what saturates
 )
 
 // one is a case of a single node.
@@ -75,6 +76,9 @@ func net(op, name string, opset int64, operands map[string]any, nodes ...*onnx.N
 			t = draw(random, v, func() float32 {
 				return (0.5 + random.Float32()) * float32(1-2*random.IntN(2))
 			})
+			c.learn = append(c.learn, k)
+		case wide:
+			t = draw(random, v, func() float32 { return 10*random.Float32() - 5 })
 			c.learn = append(c.learn, k)
 		case *onnx.Tensor:
 			t = v

@@ -325,12 +325,17 @@ func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 // lower adds every step to the graph: by its kernels where all is float32, else by
 // its reference evaluation.
 func (p *Program) lower() error {
-	var trained []*step // what the loss depends on
 	if p.training() {
-		trained = p.plan.ancestorsOf(p.logitsValue())
+		v := p.logitsValue()
+		p.builder.Loss = map[*ops.Value]bool{v: true}
+		for _, s := range p.plan.ancestorsOf(v) {
+			for _, in := range s.in {
+				p.builder.Loss[in] = true
+			}
+		}
 	}
 	for _, s := range p.plan.steps {
-		p.builder.Detached = p.training() && !slices.Contains(trained, s)
+		p.builder.Detached = p.training() && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return p.builder.Loss[v] })
 		nodes, err := p.lowerStep(s)
 		if err != nil {
 			return nodeError(s.index, s.node, err)
@@ -353,9 +358,9 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 	}()
 	l, ok := s.form.(ops.Lowerer)
 	for _, v := range s.in {
-		ok = ok && (v == nil || v.Const != nil || ops.IsFloat(v.Type))
+		ok = ok && (v == nil || v.Const != nil || ops.IsFloat(v.Type)) && (v == nil || len(v.Shape) <= ops.MaxRank)
 	}
-	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0
+	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
 	if ok {
 		if nodes, err = l.Lower(p.builder, s.in, s.out); err != nil {
 			return nil, err

@@ -22,6 +22,8 @@ type Builder struct {
 	// Detached makes the kernels added from now on constant to the gradient: the loss
 	// does not depend on them.
 	Detached bool
+	// Loss has the values that the loss depends on, in training.
+	Loss map[*Value]bool
 	// Separate gives every node memory of its own, which tells mistakes of the memory
 	// plan from mistakes of kernels.
 	Separate bool

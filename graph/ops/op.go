@@ -35,6 +35,9 @@ type Lowerer interface {
 	Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error)
 }
 
+// MaxRank is the most dimensions that the kernels behind Lower walk over.
+const MaxRank = 8
+
 // Op is one row of the table.
 type Op struct {
 	// Since is the oldest opset whose form of the operator is read.
@@ -68,6 +71,8 @@ var Table = map[string]Op{
 	"Gather":             {Since: 7, Read: readGather},
 	"Gemm":               {Since: 7, Read: readGemm, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
 	"GlobalAveragePool":  {Since: 7, Read: readGlobalAveragePool, Differentiable: true},
+	"HardSigmoid":        {Since: 7, Read: readHardSigmoid, Differentiable: true},
+	"HardSwish":          {Since: 14, Read: readHardSwish, Differentiable: true},
 	"Identity":           {Since: 7, Read: readIdentity, Differentiable: true},
 	"MatMul":             {Since: 7, Read: readMatMul, Differentiable: true, Weights: 1, Learn: []int{0, 1}},
 	"MaxPool":            {Since: 7, Read: readMaxPool, Differentiable: true},
@@ -80,6 +85,7 @@ var Table = map[string]Op{
 	"Sigmoid":            {Since: 7, Read: readSigmoid, Differentiable: true},
 	"Slice":              {Since: 7, Read: readSlice, Differentiable: true},
 	"Softmax":            {Since: 7, Read: readSoftmax, Differentiable: true},
+	"Split":              {Since: 7, Read: readSplit, Differentiable: true},
 	"Squeeze":            {Since: 7, Read: readSqueeze, Differentiable: true},
 	"Sub":                {Since: 7, Read: readSub, Differentiable: true},
 	"Tanh":               {Since: 7, Read: readTanh, Differentiable: true},

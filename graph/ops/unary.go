@@ -9,30 +9,33 @@ import (
 	"graft/onnx"
 )
 
-// unary is an activation: y = f(x), element by element. Its gradient is known from
-// y alone.
+// unary is an activation: y = f(x), element by element.
 // https://onnx.ai/onnx/operators/onnx__Relu.html, Sigmoid, Tanh; opsets 6, 13, 14
 type unary struct {
 	name     string
 	f        func(x float64) float64
 	forward  func(p *kernel.Pool, y, x []float32)
 	backward func(p *kernel.Pool, dx, y, dy []float32)
+	ofInput  bool // backward takes x, which y does not tell
 }
 
 func readRelu(*Attrs) Form {
-	return &unary{"Relu", func(x float64) float64 {
+	return &unary{name: "Relu", f: func(x float64) float64 {
 		if x < 0 { // NaN passes
 			return 0
 		}
 		return x
-	}, kernel.Relu, kernel.ReluBackward}
+	}, forward: kernel.Relu, backward: kernel.ReluBackward}
 }
 
 func readSigmoid(*Attrs) Form {
-	return &unary{"Sigmoid", func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, kernel.Sigmoid, kernel.SigmoidBackward}
+	return &unary{name: "Sigmoid", f: func(x float64) float64 { return 1 / (1 + math.Exp(-x)) },
+		forward: kernel.Sigmoid, backward: kernel.SigmoidBackward}
 }
 
-func readTanh(*Attrs) Form { return &unary{"Tanh", math.Tanh, kernel.Tanh, kernel.TanhBackward} }
+func readTanh(*Attrs) Form {
+	return &unary{name: "Tanh", f: math.Tanh, forward: kernel.Tanh, backward: kernel.TanhBackward}
+}
 
 func (f *unary) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
@@ -54,7 +57,10 @@ func (f *unary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	shape := denseShape(out[0].Shape)
 	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
 		Run: func(y []float32, x [][]float32) { f.forward(b.Pool, y, x[0]) },
-		Grad: func(_ []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+		Grad: func(in []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			if f.ofInput {
+				y = in[0]
+			}
 			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
 				Run: func(dx []float32, x [][]float32) { f.backward(b.Pool, dx, x[0], x[1]) }}, y, dy)}
 		}}, b.Node(in[0]))}, nil
