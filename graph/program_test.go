@@ -109,7 +109,7 @@ func TestStoreWithoutTraining(t *testing.T) {
 			t.Errorf("%s: Store changed the model", name)
 		}
 	}
-	for _, name := range []string{"mnist_cntk", "resnet20_cifar10_slicepad", "squeezenet1_1_opset7"} {
+	for _, name := range []string{"mnist_cntk", "resnet20_cifar10_slicepad", "squeezenet1_1_opset7", "squeezenet1_1_fp16"} {
 		t.Run(name, func(t *testing.T) {
 			m := shared(t, name)
 			if !proto.Equal(stored(t, trainer(t, m, 1, 2, graph.Freezing{Below: analyse(t, m).CutPoints[1].Tensor})), m) {
