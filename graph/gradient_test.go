@@ -210,6 +210,28 @@ func checkGradient(t *testing.T, c opCase) {
 		if err := near(widen(q.Grad()), numeric(in[q.Name], r, y), 1e-4); err != nil {
 			t.Errorf("gradient by %s: %v", q.Name, err)
 		}
+		if len(c.learn) > 1 && c.op != "Dropout" {
+			checkAlone(t, c, m, q, r)
+		}
+	}
+}
+
+// checkAlone computes the gradient by one operand where the others are constants.
+func checkAlone(t *testing.T, c opCase, m *onnx.ModelProto, q *graph.Param, r []float32) {
+	t.Helper()
+	p, err := graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{
+		Learning: graph.Learning{Params: []string{q.Name}, BatchStatistics: c.batch}, Loss: weighted(r), Seed: 5}})
+	if err != nil {
+		t.Errorf("%s alone: %v", q.Name, err)
+		return
+	}
+	defer p.Close()
+	if err := p.Step(0); err != nil {
+		t.Errorf("%s alone: %v", q.Name, err)
+		return
+	}
+	if err := near(widen(p.Params()[0].Grad()), widen(q.Grad()), 1e-6); err != nil {
+		t.Errorf("gradient by %s alone: %v", q.Name, err)
 	}
 }
 
