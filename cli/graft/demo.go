@@ -52,10 +52,20 @@ const (
 	demoLayers   = 5 // below the last
 )
 
-// demoTraining is the recipe of every network of the demo.
-func demoTraining(seed uint64) finetune.Config {
-	return finetune.Config{Head: "redraw", Seed: seed, Threads: 1, Workers: 1, Epochs: 60, Batch: 25, Schedule: "cosine", BatchNorm: "batch",
-		Optimizer: optim.Settings{Name: "adamw", LR: 5e-3, WeightDecay: 1e-2}}
+// config is the recipe of a treatment. A head alone is a linear one, which takes a
+// higher rate and more epochs to converge.
+func (t treatment) config(seed uint64) finetune.Config {
+	c := finetune.Config{
+		After: strconv.Itoa(t.kept), Head: "redraw", Freeze: "0", BatchNorm: "batch", Seed: seed, Threads: 1, Workers: 1,
+		Epochs: 40, Batch: 13, Schedule: "cosine", Optimizer: optim.Settings{Name: "adamw", LR: 5e-3, WeightDecay: 1e-2},
+	}
+	if t.frozen {
+		c.Freeze = "all"
+		if t.kept == demoLayers {
+			c.Head, c.Epochs, c.Optimizer.LR = "linear", 100, 2e-2
+		}
+	}
+	return c
 }
 
 // treatment is one way to start from the base: the first kept layers are copied,
@@ -218,14 +228,10 @@ func (d *demo) run(ctx context.Context, u *ui, threads int) error {
 }
 
 // train makes and measures one network.
-func (d *demo) train(ctx context.Context, treatment, seed int) error {
-	r := &d.results[treatment]
-	c := demoTraining(uint64(seed))
-	c.After, c.Freeze = strconv.Itoa(r.Kept), "0"
-	if r.Frozen {
-		c.Freeze = "all"
-	}
-	res, err := finetune.Train(ctx, d.base, d.few[seed], nil, c)
+func (d *demo) train(ctx context.Context, which, seed int) error {
+	r := &d.results[which]
+	t := treatment{r.Name, r.Kept, r.Frozen}
+	res, err := finetune.Train(ctx, d.base, d.few[seed], nil, t.config(uint64(seed)))
 	if err != nil {
 		return err
 	}
