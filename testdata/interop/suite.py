@@ -2,7 +2,7 @@
 
 Run: python suite.py GRAFT [SHARED]
 with onnx, onnxruntime, numpy and pillow, at the root of the repository. SHARED is a folder with models/ and datasets/;
-without it only the network inside graft is used. It ends with the line "N passed, N failed".
+without it only the network inside graft is used, and demo.onnx where graft demo has left it. It ends with the line "N passed, N failed".
 """
 
 import pathlib
@@ -16,6 +16,7 @@ from PIL import Image
 import written
 
 BASE = pathlib.Path("models/base.onnx")
+DEMO = pathlib.Path("demo.onnx")
 DIGITS = pathlib.Path("models/digits.npz")
 
 IMAGENET = ["--channels", "bgr", "--mean", "104,117,123"]
@@ -83,6 +84,9 @@ def main(binary, shared=None):
         pictures = digits(folder / "digits")
         for flags in (["--freeze", "3"], ["--freeze", "0", "--head", "mlp:12"], ["--after", "2", "--head", "redraw", "--freeze", "all"]):
             case(tally, binary, "the network inside, " + " ".join(flags), BASE, pictures, flags)
+        if DEMO.exists():
+            written.check(tally, binary, BASE, DEMO, sorted(pictures.rglob("*.png"))[::9])
+            print("what graft demo has left here")
         sets = {}
         for name, model, data, flags in CASES:
             if shared is None or not pathlib.Path(shared, "models", model).is_dir():
