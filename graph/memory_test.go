@@ -23,7 +23,12 @@ func hooked(f func(b *ops.Builder)) graph.Loss {
 
 func hookedTrainer(t *testing.T, m *onnx.ModelProto, f func(b *ops.Builder)) *graph.Program {
 	t.Helper()
-	l, err := analyse(t, m).Learning(graph.Freezing{BatchStatistics: true})
+	s := analyse(t, m)
+	freezing := graph.Freezing{BatchStatistics: true}
+	if s.Shape("single") != nil { // below it the mixed model has no gradients
+		freezing.Below = "single"
+	}
+	l, err := s.Learning(freezing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,11 +42,27 @@ func hookedTrainer(t *testing.T, m *onnx.ModelProto, f func(b *ops.Builder)) *gr
 	return p
 }
 
+// mixed has nodes of the reference evaluation between kernels, below what learns:
+// their results are not the plan's, and what they pass through may be.
+func mixed() *onnx.ModelProto {
+	c := net("Conv", "mixed", 13, map[string]any{"k": onnx.FromFloats([]int{3, 3, 1, 1}, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}),
+		"pads": ints(0, 0, 1, 1, 0, 0, 1, 1), "axes": ints(0), "order": ints(2, 0, 1), "w": floats{3, 3, 3, 3}, "fc": floats{3, 4}, "b": floats{4}},
+		node("Conv", "x k", "c"), node("Sigmoid", "c", "s"), node("Pad", "s pads", "p", "mode", "edge"), node("Gather", "p order", "g", "axis", 1),
+		node("Cast", "g", "double", "to", int(onnx.TensorProto_DOUBLE)), node("Identity", "double", "same"), node("Cast", "same", "single", "to", int(onnx.TensorProto_FLOAT)),
+		node("Unsqueeze", "single axes", "five"), node("Squeeze", "five axes", "four"), node("Add", "four p", "sum"),
+		node("Conv", "sum w", "d"), node("Relu", "d", "r"), node("Add", "r s", "t"), node("GlobalAveragePool", "t", "pool"),
+		node("Flatten", "pool", "f"), node("Gemm", "f fc b", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, "N", 3, 6, 6)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, "N", 4)}
+	return c.model
+}
+
 // Values that share memory by the plan are the ones that values with memory of their
 // own have: the plan's order is the tape's.
 func TestMemoryPlanChangesNothing(t *testing.T) {
 	models := map[string]func(testing.TB) *onnx.ModelProto{
 		"small":            func(testing.TB) *onnx.ModelProto { return smallNet(true) },
+		"mixed":            func(testing.TB) *onnx.ModelProto { return mixed() },
 		"freezable":        func(testing.TB) *onnx.ModelProto { return freezable() },
 		"resnet20_cifar10": func(t testing.TB) *onnx.ModelProto { return shared(t, "resnet20_cifar10") },
 	}

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -297,5 +298,19 @@ func TestProgramsWithoutNodes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What has no gradient is refused by name where something below it learns.
+func TestTrainingRefusesWhatHasNoGradient(t *testing.T) {
+	m := mixed()
+	l, err := analyse(t, m).Learning(graph.Freezing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{Learning: l, Loss: optim.CrossEntropy}})
+	var e *graph.Error
+	if !errors.As(err, &e) || e.Op != "Pad" || !strings.Contains(err.Error(), "it has no gradient; freeze at a layer above it") {
+		t.Errorf("got %v, want an error of the Pad", err)
 	}
 }

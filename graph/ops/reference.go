@@ -77,6 +77,14 @@ func (e *evalOp) Hashcode() uint32 {
 	return h.Sum32()
 }
 
+// DiffWRT says that no input has a gradient. Without it Gorgonia takes the node for an
+// end of the graph and refuses to differentiate what lies beside it.
+func (e *evalOp) DiffWRT(inputs int) []bool { return make([]bool, inputs) }
+
+func (e *evalOp) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (gorgonia.Nodes, error) {
+	return nil, fmt.Errorf("ops: %s has no gradient", e.name)
+}
+
 func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
