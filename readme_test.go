@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,5 +61,29 @@ func TestReadmeExample(t *testing.T) {
 		if !strings.Contains(source, strings.TrimSpace(line)) {
 			t.Errorf("README.md shows a line that example_test.go does not run: %s", line)
 		}
+	}
+}
+
+// TestReadmeVerbs: the README's table has the verbs of the command line's front page.
+func TestReadmeVerbs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links the command line")
+	}
+	front, err := exec.Command("go", "run", "./cli/graft", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verbs := func(pattern, text string) []string {
+		var names []string
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return names
+	}
+	got := verbs("(?m)^\\| `graft ([a-z]+)", page(t, "README.md"))
+	want := verbs("(?m)^  ([a-z]+)  +[a-z]", string(front))
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("README.md has the verbs %v, graft has %v", got, want)
 	}
 }
