@@ -39,6 +39,11 @@ type Structure struct {
 	Layers    []Layer
 	CutPoints []CutPoint
 
+	// Folded counts the nodes that do not depend on the input's values and are
+	// computed when the model is compiled: shape arithmetic, renamed weights.
+	// Constants do not count.
+	Folded int
+
 	plan       *plan
 	dominators []*ops.Value
 	below      map[*ops.Value]int // layers among a value's ancestors, itself included
@@ -95,7 +100,7 @@ func Analyse(m *onnx.ModelProto, o Options) (*Structure, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Structure{plan: p, below: map[*ops.Value]int{}}
+	s := &Structure{Folded: p.folded, plan: p, below: map[*ops.Value]int{}}
 	s.findLayers()
 	s.findDominators()
 	s.number()

@@ -19,6 +19,7 @@ type plan struct {
 	steps   []*step
 	made    map[*ops.Value]*step // the step that computes a value
 	room    int                  // elements that folding may still make
+	folded  int                  // nodes that are no Constant and yet no step
 }
 
 // step is one node of the model.
@@ -104,6 +105,9 @@ func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 		if err := p.addNode(i, g.GetNode()[i], f.keep); err != nil {
 			return nil, err
 		}
+		if g.GetNode()[i].GetOpType() != "Constant" {
+			p.folded++
+		}
 	}
 	for _, name := range want {
 		v := p.values[name]
@@ -113,6 +117,7 @@ func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 		p.outputs = append(p.outputs, v)
 	}
 	p.dropUnused()
+	p.folded -= len(p.steps)
 	return p, nil
 }
 

@@ -47,6 +47,7 @@ type inspection struct {
 	CutPoints []graph.CutPoint  `json:"cut_points"`
 	Trainable []graph.Trainable `json:"trainable"`
 	Shared    []string          `json:"shared"` // tensors that several operators use
+	Folded    int               `json:"folded"` // nodes that are computed when the model is compiled
 	Metadata  map[string]string `json:"metadata"`
 	Nodes     []node            `json:"nodes,omitempty"`
 }
@@ -86,6 +87,7 @@ func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
 		CutPoints: append([]graph.CutPoint{}, s.CutPoints...),
 		Trainable: append([]graph.Trainable{}, s.Trainable()...),
 		Shared:    []string{},
+		Folded:    s.Folded,
 		Metadata:  map[string]string{},
 	}
 	for _, t := range i.Trainable {
@@ -132,6 +134,9 @@ func (i inspection) write(w io.Writer) error {
 		[]string{"format", fmt.Sprintf("opset %d, IR version %d", i.Opset, i.IRVersion)},
 		[]string{"size", fmt.Sprintf("%d layers, %s parameters, %s an image", len(i.Layers), count(int64(params)), macs(int64(cost)))},
 		[]string{"can learn", fmt.Sprintf("%d tensors", len(i.Trainable))})
+	if i.Folded > 0 {
+		facts = append(facts, []string{"folded", fmt.Sprintf("%d nodes that do not depend on the input's values", i.Folded)})
+	}
 	if len(i.Shared) > 0 {
 		facts = append(facts, []string{"shared", strings.Join(i.Shared, ", ")})
 	}
