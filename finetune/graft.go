@@ -183,7 +183,7 @@ func StoredPreprocess(m *onnx.ModelProto) (data.Preprocess, error) {
 	var p data.Preprocess
 	s, ok := onnx.Metadata(m, InputKey)
 	if !ok {
-		return p, failf("give --mean and --std in pixel units 0 to 255", "the model does not say how images become its input")
+		return p, failf("give --mean and --std in pixel units; for most networks of PyTorch --mean 123.675,116.28,103.53 --std 58.395,57.12,57.375", "the model does not say how images become its input")
 	}
 	if err := json.Unmarshal([]byte(s), &p); err != nil {
 		return p, failf("", "metadata %s: %w", InputKey, err)
