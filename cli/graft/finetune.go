@@ -95,7 +95,7 @@ func runFinetune(c *cli.Context) error {
 	defer d.Close()
 	config, err := finetuneConfig(c, m, d.Train)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
 	run, err := newRunFolder(c)
 	if err != nil {
