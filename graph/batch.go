@@ -11,30 +11,33 @@ import (
 	"graft/onnx"
 )
 
-// DynamicBatch opens the batch of a model that is made for one image: the first
-// dimension of its inputs and outputs becomes a symbol, and Reshapes to a fixed
-// shape keep the extent they find there. It then proves the result: two images at
-// once must give what each gives alone, within 1e-5 of the largest value. A model
-// that is open already is returned as it is. The error names the node that fixes the
-// batch.
+// DynamicBatch opens the batch of a model that is made for one image, or for any
+// fixed number: the first dimension of its inputs and outputs becomes a symbol, and
+// Reshapes to a fixed shape keep the extent they find there. It then proves the
+// result: two batches at once, and one image, must give what the model gave, within
+// 1e-5 of the largest value. A model that is open already is returned as it is. The
+// error names the node that fixes the batch.
 func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
 	inputs := trueInputs(m)
 	if len(inputs) == 0 {
 		return nil, failf("", "the model has no input")
 	}
+	fixed := 0
 	for _, v := range inputs {
 		d := v.GetType().GetTensorType().GetShape().GetDim()
 		if len(d) == 0 {
 			return nil, failf("", "input %s has no first dimension", quote(v.GetName()))
 		}
-		if _, fixed := d[0].GetValue().(*onnx.TensorShapeProto_Dimension_DimValue); !fixed {
+		if _, ok := d[0].GetValue().(*onnx.TensorShapeProto_Dimension_DimValue); !ok {
 			return m, nil
 		}
-		if d[0].GetDimValue() != 1 {
-			return nil, failf("", "input %s is made for %d images, want 1", quote(v.GetName()), d[0].GetDimValue())
+		n := int(d[0].GetDimValue())
+		if n < 1 || n > maxFixedBatch || fixed != 0 && n != fixed {
+			return nil, failf("", "input %s is made for %d images, want 1 to %d, as many for every input", quote(v.GetName()), n, maxFixedBatch)
 		}
+		fixed = n
 	}
-	b := &batching{m: m, o: o, grafting: newGrafting(shallow(m), "batch")}
+	b := &batching{m: m, o: o, fixed: fixed, grafting: newGrafting(shallow(m), "batch")}
 	b.openInputs()
 	if err := b.openReshapes(); err != nil {
 		return nil, err
@@ -48,11 +51,15 @@ func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
 	return b.grafting.m, onnx.Check(b.grafting.m)
 }
 
+// maxFixedBatch bounds what the proof of an opened batch computes.
+const maxFixedBatch = 64
+
 // batching opens the batch of m in the copy that grafting holds.
 type batching struct {
 	*grafting
-	m *onnx.ModelProto
-	o Options
+	m     *onnx.ModelProto
+	o     Options
+	fixed int // images that m is made for
 }
 
 // plan fixes a model at a batch, up to the wanted values.
@@ -82,18 +89,18 @@ func (b *batching) openInputs() {
 	}
 }
 
-// openReshapes rewrites, in order, the Reshapes to a shape that starts with the one
-// image. The shape of what each reads is known by then at any batch.
+// openReshapes rewrites, in order, the Reshapes to a shape that starts with the fixed
+// batch. The shape of what each reads is known by then at any batch.
 func (b *batching) openReshapes() error {
-	one, err := b.plan(b.m, 1, nil)
+	fixed, err := b.plan(b.m, b.fixed, nil)
 	if err != nil {
 		return err
 	}
-	for _, st := range one.steps {
+	for _, st := range fixed.steps {
 		if st.node.GetOpType() != "Reshape" {
 			continue
 		}
-		p, err := b.plan(b.grafting.m, 2, st.node.GetInput())
+		p, err := b.plan(b.grafting.m, 2*b.fixed, st.node.GetInput())
 		if err != nil {
 			return err
 		}
@@ -106,12 +113,12 @@ func (b *batching) openReshapes() error {
 			return nodeError(st.index, st.node, err)
 		}
 		was, _ := st.in[1].Const.Ints()
-		if len(dims) == 0 || dims[0] != 1 || !slices.Equal(dims, was) {
+		if len(dims) == 0 || dims[0] != int64(b.fixed) || !slices.Equal(dims, was) {
 			continue // no image is counted here, or the shape follows the batch
 		}
-		open, ok := openShape(st.node, dims, x.Shape)
+		open, ok := b.openShape(st.node, dims, x.Shape)
 		if !ok {
-			return nodeError(st.index, st.node, fmt.Errorf("its shape %v fixes the batch to 1", dims))
+			return nodeError(st.index, st.node, fmt.Errorf("its shape %v fixes the batch to %d", dims, b.fixed))
 		}
 		name := b.tensor(fmt.Sprintf("shape%d", st.index), onnx.FromInts([]int{len(open)}, open))
 		n := proto.Clone(st.node).(*onnx.NodeProto)
@@ -122,13 +129,13 @@ func (b *batching) openReshapes() error {
 	return nil
 }
 
-// openShape is a Reshape's shape with its leading 1 opened for an input x whose batch
-// is 2: 0 copies x's first extent where that is the batch, -1 takes what is left.
-func openShape(n *onnx.NodeProto, dims []int64, x []int) ([]int64, bool) {
+// openShape is a Reshape's shape with its leading batch opened for an input x of two
+// batches: 0 copies x's first extent where that is the batch, -1 takes what is left.
+func (b *batching) openShape(n *onnx.NodeProto, dims []int64, x []int) ([]int64, bool) {
 	keepsZero := slices.ContainsFunc(n.GetAttribute(), func(a *onnx.AttributeProto) bool { return a.GetName() == "allowzero" && a.GetI() != 0 })
 	open := slices.Clone(dims)
 	switch {
-	case len(x) > 0 && x[0] == 2 && !keepsZero:
+	case len(x) > 0 && x[0] == 2*b.fixed && !keepsZero:
 		open[0] = 0
 	case !slices.Contains(dims, -1):
 		open[0] = -1
@@ -192,7 +199,7 @@ func (b *batching) blame(p *plan, batch int, v *ops.Value) error {
 	return failf("", "output %s has shape %v for %d images", quote(v.Name), v.Shape, batch)
 }
 
-// prove runs the model on two random images, one by one and at once.
+// prove runs the model on random images, by its own batch, by two and one by one.
 func (b *batching) prove() error {
 	var wanted []string
 	for _, v := range b.m.GetGraph().GetOutput() {
@@ -203,34 +210,38 @@ func (b *batching) prove() error {
 		return err
 	}
 	// Look for the first value that differs, to name its node.
-	p, err := b.plan(b.m, 1, nil)
+	p, err := b.plan(b.m, b.fixed, nil)
 	if err != nil {
 		return err
 	}
 	var steps []*step
 	var all []string
 	for _, st := range p.steps {
-		if s := st.out[0].Shape; st.out[0].Name != "" && len(s) > 0 && s[0] == 1 && ops.IsFloat(st.out[0].Type) {
+		if s := st.out[0].Shape; st.out[0].Name != "" && len(s) > 0 && s[0] == b.fixed && ops.IsFloat(st.out[0].Type) {
 			steps, all = append(steps, st), append(all, st.out[0].Name)
 		}
 	}
 	if at, err := b.differing(all); err == nil && at >= 0 {
 		return nodeError(steps[at].index, steps[at].node, fmt.Errorf("it does not compute each image by itself"))
 	}
-	return failf("", "the output %s of two images is not that of each", quote(wanted[differ]))
+	return failf("", "the output %s of two batches is not that of each", quote(wanted[differ]))
 }
 
-// differing is the index of the first tensor that two images at once give other
-// values than each alone, -1 where there is none.
+// differing is the index of the first tensor that the opened model gives other values
+// than m, for two batches at once or for a single image; -1 where there is none.
 func (b *batching) differing(tensors []string) (int, error) {
 	var alone [2][]*onnx.Tensor
 	for i := range alone {
 		var err error
-		if alone[i], err = b.run(b.m, tensors, 1, i); err != nil {
+		if alone[i], err = b.run(b.m, tensors, b.fixed, i*b.fixed); err != nil {
 			return 0, err
 		}
 	}
-	both, err := b.run(b.grafting.m, tensors, 2, 0)
+	both, err := b.run(b.grafting.m, tensors, 2*b.fixed, 0)
+	if err != nil {
+		return 0, err
+	}
+	one, err := b.run(b.grafting.m, tensors, 1, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -239,7 +250,11 @@ func (b *batching) differing(tensors []string) (int, error) {
 		if !ok {
 			return 0, failf("", "output %s is %v; only floats can be proved", quote(tensors[k]), t.Type)
 		}
-		if half := len(y) / 2; !nearly(y[:half], alone[0][k]) || !nearly(y[half:], alone[1][k]) {
+		first, _ := alone[0][k].Floats()
+		second, _ := alone[1][k].Floats()
+		single, _ := one[k].Floats()
+		if len(y) != len(first)+len(second) || len(first) != b.fixed*len(single) ||
+			!nearly(y[:len(first)], first) || !nearly(y[len(first):], second) || !nearly(single, first[:len(single)]) {
 			return k, nil
 		}
 	}
@@ -273,23 +288,14 @@ func (b *batching) run(m *onnx.ModelProto, tensors []string, batch, first int) (
 }
 
 // nearly compares within 1e-5 of the largest value.
-func nearly(got []float32, want *onnx.Tensor) bool {
-	w, ok := want.Floats()
-	if !ok || len(w) != len(got) {
-		return false
-	}
+func nearly(got, want []float32) bool {
 	var largest, worst float64
-	for i, x := range w {
+	for i, x := range want {
+		largest = math.Max(largest, math.Abs(float64(x)))
 		if got[i] == x || got[i] != got[i] && x != x {
 			continue
 		}
 		worst = math.Max(worst, math.Abs(float64(got[i]-x)))
-		if worst != worst {
-			return false
-		}
-	}
-	for _, x := range w {
-		largest = math.Max(largest, math.Abs(float64(x)))
 	}
 	return worst <= 1e-5*largest
 }

@@ -90,9 +90,37 @@ func TestDynamicBatch(t *testing.T) {
 	}
 }
 
+// A model that an exporter has made for two images is opened as well.
+func TestDynamicBatchOfTwo(t *testing.T) {
+	two := func(operands map[string]any, nodes ...*onnx.NodeProto) *onnx.ModelProto {
+		m := fixedAt1(operands, []any{2, 4, 2, 2}, nodes...)
+		m.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 2, 4, 2, 2)}
+		return m
+	}
+	shuffle := two(map[string]any{"apart": ints(2, 2, 2, 2, 2), "together": ints(2, 4, 2, 2)}, node("Reshape", "x apart", "a"),
+		node("Transpose", "a", "b", "perm", list(0, 2, 1, 3, 4)), node("Reshape", "b together", "y"))
+	c, err := graph.DynamicBatch(shuffle, graph.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := onnx.FromFloats([]int{3, 4, 2, 2}, drawFloats("shuffled", 48))
+	y := infer(t, c, x)[0].Data.([]float32)
+	for i := range y {
+		image, channel, pixel := i/16, i/4%4, i%4
+		if want := x.Data.([]float32)[image*16+(channel%2*2+channel/2)*4+pixel]; y[i] != want {
+			t.Fatalf("element %d is %v, want %v", i, y[i], want)
+		}
+	}
+	mixed := two(nil, node("ReduceMean", "x", "m", "axes", list(0), "keepdims", 1), node("Sub", "x m", "y"))
+	mixed.OpsetImport[0].Version = new(int64(13))
+	if _, err := graph.DynamicBatch(mixed, graph.Options{}); err == nil || !strings.Contains(err.Error(), "each image by itself") {
+		t.Errorf("a mean over the batch: %v", err)
+	}
+}
+
 func TestDynamicBatchRefuses(t *testing.T) {
 	for want, m := range map[string]*onnx.ModelProto{
-		"made for 4 images":      body(13, 8, 4, 3),
+		"made for 65 images":     body(13, 8, 65, 4, 3),
 		"has no first":           body(13, 8),
 		"the model has no input": {Graph: &onnx.GraphProto{}},
 	} {
