@@ -78,8 +78,8 @@ func (g *Conv) check(x, w, y []float32) {
 //	out[m,q] = bias[m] + sum over c, t of a[m,c,t] * in[c, pixel q seen from tap t]
 //
 // The columns of a block of pixels are gathered into the worker's scratch
-// memory, as many channels at a time as a level 1 cache holds lines of, and
-// multiplied by all rows of a.
+// memory, as many channels at a time as stay in a near cache, and multiplied
+// by a block of rows of a.
 type product struct {
 	grid              grid
 	out, in, a, bias  []float32
@@ -102,10 +102,10 @@ const (
 )
 
 func (p *Pool) launchProduct(t product) {
-	t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, 3)
-	t.mSize, t.mBlocks = split(t.m, rowBlock, 2)
+	t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, isa.vector)
+	t.mSize, t.mBlocks = split(t.m, rowBlock, isa.rows)
 	if others := t.group * t.qBlocks; others > 0 && others*t.mBlocks < leastTasks {
-		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), 2)
+		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), isa.rows)
 	}
 	p.tasks.product = t
 	p.launch(&p.tasks.product, t.group*t.qBlocks*t.mBlocks, 1)
@@ -120,66 +120,54 @@ func (t *product) run(w *worker, lo, hi int) {
 
 // block computes one block of pixels for one block of rows of a group.
 func (t *product) block(w *worker, qBlock, mBlock, group int) {
-	q0 := qBlock * t.qSize
-	q1 := min(q0+t.qSize, t.grid.pixels())
-	m0 := mBlock * t.mSize
-	m1 := min(m0+t.mSize, t.m)
+	q0, m0 := qBlock*t.qSize, mBlock*t.mSize
+	q1, m1 := min(q0+t.qSize, t.grid.pixels()), min(m0+t.mSize, t.m)
 	taps := len(t.grid.taps)
 	w.segments = t.grid.plan(w.segments, q0, q1, pixelBlock)
-	t.place(w, q0, q1)
 
-	most := max(depthBlock/max(taps, 1), 1)
-	scratch := w.floats(min(most, t.c) * taps * pixelBlock)
+	size, _ := split(t.c, max(depthBlock/max(taps, 1), 1), 1)
+	scratch := w.floats((t.mSize + max(size*taps, 1)) * pixelBlock)
+	sums, columns := scratch[:t.mSize*pixelBlock], scratch[t.mSize*pixelBlock:]
 	in := t.in[group*t.c*t.inPlane:]
-	rows := t.a[(group*t.m)*t.c*taps:]
-	size, _ := split(t.c, most, 1)
+	a := t.a[(group*t.m+m0)*t.c*taps:]
+	var bias []float32
+	if t.bias != nil {
+		bias = t.bias[group*t.m+m0 : group*t.m+m1]
+	}
 	for c0 := 0; c0 == 0 || c0 < t.c; c0 += size {
 		c1 := min(c0+size, t.c)
-		gather(scratch, in, w.segments, c0, c1, t.inPlane, taps*pixelBlock, t.grid.stepW)
-		for j := 0; j < q1-q0; j += 3 {
-			columns := scratch[min(j, len(scratch)):]
-			for m := m0; m < m1; m += 2 {
-				a0 := rows[(m*t.c+c0)*taps : (m*t.c+c1)*taps]
-				last := min(m+1, m1-1)
-				a1 := rows[(last*t.c+c0)*taps : (last*t.c+c1)*taps]
-				s0, s1, s2, r0, r1, r2 := tileRows(a0, a1, columns, pixelBlock)
-				t.store(w, group*t.m+m, j, c0 == 0, s0, s1, s2)
-				if last > m {
-					t.store(w, group*t.m+last, j, c0 == 0, r0, r1, r2)
-				}
-			}
-		}
+		gather(columns, in, w.segments, c0, c1, t.inPlane, taps*pixelBlock, t.grid.stepW)
+		isa.multiply(sums, pixelBlock, bias, a[c0*taps:], t.c*taps, columns, w.multiples((c1-c0)*taps, pixelBlock), m1-m0, q1-q0, c0 > 0)
 	}
+	t.store(w, sums, group*t.m+m0, group*t.m+m1, q0, q1)
 }
 
-// place notes where the pixels q0 to q1 lie in out, for channel 0.
-func (t *product) place(w *worker, q0, q1 int) {
-	w.places = w.places[:0]
-	for q := q0; q < q1; q++ {
+// store copies the sums of rows m0 to m1 and pixels q0 to q1 to their places.
+func (t *product) store(w *worker, sums []float32, m0, m1, q0, q1 int) {
+	w.segments = w.segments[:0] // of sums and out
+	for q := q0; q < q1; {
 		row, j := q/t.grid.cols, q%t.grid.cols
 		n, i := row/t.grid.rows, row%t.grid.rows
-		w.places = append(w.places, n*t.outImage+(i*t.outStepH+t.outH)*t.outWidth+j*t.outStepW+t.outW)
+		s := segment{dst: n*t.outImage + (i*t.outStepH+t.outH)*t.outWidth + j*t.outStepW + t.outW, src: q - q0, count: min(t.grid.cols-j, q1-q)}
+		q += s.count
+		if k := len(w.segments) - 1; t.outStepW == 1 && k >= 0 && w.segments[k].dst+w.segments[k].count == s.dst {
+			w.segments[k].count += s.count
+			continue
+		}
+		w.segments = append(w.segments, s)
 	}
-}
-
-// store writes or adds the sums of row m for pixel j of the block and the two
-// after it, as far as there are any.
-func (t *product) store(w *worker, m, j int, first bool, s0, s1, s2 float32) {
-	out := t.out[m*t.outPlane:]
-	places := w.places[j:]
-	sums := [3]float32{s0, s1, s2}
-	if len(places) > 3 {
-		places = places[:3]
-	}
-	bias := float32(0)
-	if t.bias != nil {
-		bias = t.bias[m]
-	}
-	for i, at := range places {
-		if first {
-			out[at] = bias + sums[i]
-		} else {
-			out[at] += sums[i]
+	for m := m0; m < m1; m++ {
+		out, from := t.out[m*t.outPlane:], sums[(m-m0)*pixelBlock:]
+		for _, s := range w.segments {
+			if t.outStepW == 1 {
+				copy(out[s.dst:], from[s.src:s.src+s.count])
+				continue
+			}
+			o := s.dst
+			for _, v := range from[s.src : s.src+s.count] {
+				out[o] = v
+				o += t.outStepW
+			}
 		}
 	}
 }

@@ -100,6 +100,8 @@ func convCases() []Conv {
 	cases := []Conv{
 		square(0, 3, 5, 4, 3, 1, 1, 1),
 		square(1, 1, 1, 1, 1, 1, 0, 1),
+		square(1, 5, 7, 15, 3, 1, 1, 1), // 49 pixels, 15 rows: around the largest tiles
+		square(2, 6, 17, 49, 3, 1, 1, 1),
 		square(2, 3, 12, 5, 3, 1, 1, 1),   // 144 pixels an image: one block exactly
 		square(1, 2, 12, 2, 3, 1, 1, 1),   // one block in all
 		square(1, 29, 13, 17, 3, 1, 1, 1), // 169 pixels, channels in two depth blocks
@@ -137,7 +139,9 @@ func convCases() []Conv {
 	return cases
 }
 
-func TestConv(t *testing.T) {
+func TestConv(t *testing.T) { eachISA(t, testConv) }
+
+func testConv(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, g := range convCases() {
@@ -213,8 +217,9 @@ func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f fu
 }
 
 func benchmarkConv(b *testing.B, run func(p *Pool, g *Conv, y, x, w []float32), layers ...Conv) {
-	p := NewPool(2)
+	p := NewPool(benchThreads)
 	defer p.Close()
+	peak := benchThreads * peakOf(b)
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, g := range layers {
 		name := fmt.Sprintf("n=%d/c=%d/m=%d/h=%d/k=%d/s=%d", g.N, g.C, g.M, g.H, g.KernelH, g.StrideH)
@@ -225,7 +230,9 @@ func benchmarkConv(b *testing.B, run func(p *Pool, g *Conv, y, x, w []float32), 
 				run(p, &g, y, x, w)
 			}
 			flop := 2 * float64(len(y)) * float64(g.C/g.Group*g.KernelH*g.KernelW)
-			b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			rate := flop * float64(b.N) / b.Elapsed().Seconds() / 1e9
+			b.ReportMetric(rate, "GFLOP/s")
+			b.ReportMetric(rate/peak, "of-peak")
 		})
 	}
 }

@@ -29,9 +29,10 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	}
 	q.taps = t.x.taps
 	t.cSize, t.cBlocks = split(t.c, max(weightBlock/len(t.x.taps), 1), 1)
-	t.mSize, t.mBlocks = split(t.m, rowBlock, 2)
-	if others := g.Group * t.cBlocks; others > 0 && others*t.mBlocks < leastTasks {
-		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), 2)
+	t.mSize, t.mBlocks = split(t.m, gradientBlock, isa.vector)
+	if others := g.Group * t.mBlocks; others > 0 && others*t.cBlocks < leastTasks {
+		least := max(leastChannels/len(t.x.taps), 1)
+		t.cSize, t.cBlocks = split(t.c, max(least, t.c*others/leastTasks), 1)
 	}
 	q.tasks.correlation = t
 	q.launch(&q.tasks.correlation, g.Group*t.cBlocks*t.mBlocks, 1)
@@ -40,10 +41,11 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 
 // correlation computes dw as a matrix product, in each group
 //
-//	dw[m,c,t] = sum over q of dy[m,q] * x[c, pixel q seen from tap t]
+//	dw[m,c,t] = sum over q of x[c, pixel q seen from tap t] * dy[m,q]
 //
-// One task owns a block of rows and channels of dw and walks over all pixels,
-// so no two tasks add to one sum.
+// with the pixels of x gathered to rows and those of dy, far fewer, turned to
+// columns. One task owns a block of channels and rows of dw and walks over all
+// pixels, so no two tasks add to one sum.
 type correlation struct {
 	x, dy             grid
 	dw, in, grad      []float32
@@ -54,8 +56,10 @@ type correlation struct {
 }
 
 const (
-	weightBlock = 96  // (channel, tap) rows gathered
-	chainBlock  = 240 // pixels gathered: 15 cache lines, odd
+	weightBlock   = 144 // (channel, tap) rows gathered
+	leastChannels = 36  // of them at least, where blocks are made smaller to share the work
+	gradientBlock = 144 // rows of dy turned
+	chainBlock    = 240 // pixels gathered: 15 cache lines, odd
 )
 
 var oneTap = []tap{{0, 0}}
@@ -70,56 +74,26 @@ func (t *correlation) block(w *worker, cBlock, mBlock, group int) {
 	taps := len(t.x.taps)
 	c0, m0 := cBlock*t.cSize, mBlock*t.mSize
 	c1, m1 := min(c0+t.cSize, t.c), min(m0+t.mSize, t.m)
-	ks := (c1 - c0) * taps
-	scratch := w.floats((t.cSize*taps + t.mSize) * chainBlock)
-	columns, rows := scratch[:ks*chainBlock], scratch[ks*chainBlock:]
-	for m := m0; m < m1; m++ {
-		clear(t.row(group, m, c0, c1))
-	}
-	size, _ := split(t.x.pixels(), chainBlock, 1)
-	for q0 := 0; q0 < t.x.pixels(); q0 += size {
+	ld := t.mSize // a multiple of the vector's length
+	scratch := w.floats(t.cSize*taps*(ld+chainBlock) + chainBlock*(ld+strip))
+	sums, scratch := scratch[:t.cSize*taps*ld], scratch[t.cSize*taps*ld:]
+	rows, scratch := scratch[:t.cSize*taps*chainBlock], scratch[t.cSize*taps*chainBlock:]
+	turned, columns := scratch[:strip*chainBlock], scratch[strip*chainBlock:]
+	size, _ := split(t.x.pixels(), chainBlock, 8)
+	for q0 := 0; q0 == 0 || q0 < t.x.pixels(); q0 += size {
 		q1 := min(q0+size, t.x.pixels())
 		w.segments = t.x.plan(w.segments, q0, q1, chainBlock)
-		gather(columns, t.in[group*t.c*t.inPlane:], w.segments, c0, c1, t.inPlane, taps*chainBlock, t.x.stepW)
+		gather(rows, t.in[group*t.c*t.inPlane:], w.segments, c0, c1, t.inPlane, taps*chainBlock, t.x.stepW)
 		w.segments = t.dy.plan(w.segments, q0, q1, chainBlock)
-		gather(rows, t.grad[group*t.m*t.outPlane:], w.segments, m0, m1, t.outPlane, chainBlock, 1)
-		for k := 0; k < ks; k += 3 {
-			b0 := columns[k*chainBlock:][:q1-q0]
-			b1 := columns[min(k+1, ks-1)*chainBlock:][:q1-q0]
-			b2 := columns[min(k+2, ks-1)*chainBlock:][:q1-q0]
-			for m := m0; m < m1; m += 2 {
-				last := min(m+1, m1-1)
-				a0 := rows[(m-m0)*chainBlock:][:q1-q0]
-				a1 := rows[(last-m0)*chainBlock:][:q1-q0]
-				s0, s1, s2, r0, r1, r2 := tileDots(a0, a1, b0, b1, b2)
-				addUpTo3(t.row(group, m, c0, c1)[k:], s0, s1, s2)
-				if last > m {
-					addUpTo3(t.row(group, last, c0, c1)[k:], r0, r1, r2)
-				}
-			}
+		for m := m0; m < m1; m += strip {
+			end := min(m+strip, m1)
+			gather(turned, t.grad[group*t.m*t.outPlane:], w.segments, m, end, t.outPlane, chainBlock, 1)
+			isa.transpose(columns[m-m0:], ld, turned, chainBlock, end-m, q1-q0)
 		}
+		isa.multiply(sums, ld, nil, rows, chainBlock, columns, w.multiples(q1-q0, ld), (c1-c0)*taps, m1-m0, q0 > 0)
 	}
+	at := (group*t.m+m0)*t.c + c0
+	isa.transpose(t.dw[at*taps:], t.c*taps, sums, ld, (c1-c0)*taps, m1-m0)
 }
 
-// row is dw[m, c0 to c1, all taps] of a group.
-func (t *correlation) row(group, m, c0, c1 int) []float32 {
-	taps := len(t.x.taps)
-	at := (group*t.m + m) * t.c
-	return t.dw[(at+c0)*taps : (at+c1)*taps]
-}
-
-// addUpTo3 adds the sums to the first elements of y, as far as there are any.
-func addUpTo3(y []float32, s0, s1, s2 float32) {
-	if len(y) >= 3 {
-		y[0] += s0
-		y[1] += s1
-		y[2] += s2
-		return
-	}
-	if len(y) >= 1 {
-		y[0] += s0
-	}
-	if len(y) >= 2 {
-		y[1] += s1
-	}
-}
+const strip = 8 // rows of dy turned at a time

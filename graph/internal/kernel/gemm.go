@@ -19,11 +19,22 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	case len(b) < k*n:
 		panic("kernel: short b")
 	}
-	t := gemm{y: y, a: a, b: b, m: m, n: n, k: k, transA: transA, transB: transB, alpha: alpha, beta: beta}
-	t.mSize, t.mBlocks = split(m, gemmRows, 2)
-	t.nSize, t.nBlocks = split(n, pixelBlock, 3)
-	if t.mBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
-		t.nSize, t.nBlocks = split(n, max(gemmColumns, n*t.mBlocks/leastTasks), 3)
+	t := gemm{y: matrix{y, n, 1}, a: matrix{a, k, 1}, b: matrix{b, n, 1}, m: m, n: n, k: k, alpha: alpha, beta: beta}
+	if transA {
+		t.a = matrix{a, 1, m}
+	}
+	if transB {
+		t.b = matrix{b, 1, k}
+	}
+	if transB && (transA || m <= n) {
+		// the transposed product needs nothing turned, or the smaller of the two
+		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
+		t.m, t.n = n, m
+	}
+	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows)
+	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.vector)
+	if t.nBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
+		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*t.nBlocks/leastTasks), isa.rows)
 	}
 	q := p.acquire()
 	q.tasks.gemm = t
@@ -32,16 +43,21 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	p.release(q)
 }
 
-const (
-	gemmRows    = 64 // rows that share one packed block of b
-	gemmColumns = 24 // the narrowest block worth a task
-)
+const gemmRows = 128 // rows that share one packed block of b
 
-// gemm is one matrix product; an item is a block of y.
+// matrix is a view of x whose element (i, j) is x[i*down+j*right]; one of the
+// steps is 1.
+type matrix struct {
+	x           []float32
+	down, right int
+}
+
+func (v matrix) transposed() matrix { return matrix{v.x, v.right, v.down} }
+
+// gemm is the product y [m,n] of a [m,k] and b [k,n]; an item is a block of y.
 type gemm struct {
-	y, a, b        []float32
+	y, a, b        matrix
 	m, n, k        int
-	transA, transB bool
 	alpha, beta    float32
 	mSize, mBlocks int
 	nSize, nBlocks int
@@ -55,68 +71,48 @@ func (t *gemm) run(w *worker, lo, hi int) {
 }
 
 // block computes y[m0:m1, n0:n1], depthBlock products of each sum at a time.
-// Rows along k are read in place; the other orientation is packed first.
+// Rows of a are read in place if they lie along k, all else is packed first.
 func (t *gemm) block(w *worker, m0, m1, n0, n1 int) {
-	scratch := w.floats((pixelBlock + t.mSize) * depthBlock)
-	columns, packed := scratch[:pixelBlock*depthBlock], scratch[pixelBlock*depthBlock:]
+	scratch := w.floats(pixelBlock*(depthBlock+t.mSize) + depthBlock*t.mSize)
+	columns, scratch := scratch[:pixelBlock*depthBlock], scratch[pixelBlock*depthBlock:]
+	sums, rows := scratch[:pixelBlock*t.mSize], scratch[pixelBlock*t.mSize:]
 	for k0 := 0; k0 == 0 || k0 < t.k; k0 += depthBlock {
 		k1 := min(k0+depthBlock, t.k)
-		a, aStart, lda := t.a, m0*t.k+k0, t.k
-		if t.transA {
-			t.packRows(packed, m0, m1, k0, k1)
-			a, aStart, lda = packed, 0, depthBlock
+		a, lda := rows, depthBlock
+		if t.a.right == 1 {
+			a, lda = t.a.x[m0*t.a.down+k0:], t.a.down
+		} else {
+			isa.transpose(rows, depthBlock, t.a.x[k0*t.a.right+m0:], t.a.right, k1-k0, m1-m0)
 		}
-		if !t.transB {
+		if t.b.right == 1 {
 			for l := k0; l < k1; l++ {
-				copy(columns[(l-k0)*pixelBlock:], t.b[l*t.n+n0:l*t.n+n1])
+				copy(columns[(l-k0)*pixelBlock:], t.b.x[l*t.b.down+n0:l*t.b.down+n1])
 			}
+		} else {
+			isa.transpose(columns, pixelBlock, t.b.x[n0*t.b.right+k0:], t.b.right, n1-n0, k1-k0)
 		}
-		for j := n0; j < n1; j += 3 {
-			for i := m0; i < m1; i += 2 {
-				last := min(i+1, m1-1)
-				a0 := a[aStart+(i-m0)*lda:][:k1-k0]
-				a1 := a[aStart+(last-m0)*lda:][:k1-k0]
-				var s, r [3]float32
-				if t.transB {
-					s[0], s[1], s[2], r[0], r[1], r[2] = tileDots(a0, a1, t.row(j, k0, k1), t.row(min(j+1, n1-1), k0, k1), t.row(min(j+2, n1-1), k0, k1))
-				} else {
-					s[0], s[1], s[2], r[0], r[1], r[2] = tileRows(a0, a1, columns[j-n0:], pixelBlock)
-				}
-				t.store(i, j, n1, k0 == 0, &s)
-				if last > i {
-					t.store(last, j, n1, k0 == 0, &r)
-				}
-			}
-		}
+		isa.multiply(sums, pixelBlock, nil, a, lda, columns, w.multiples(k1-k0, pixelBlock), m1-m0, n1-n0, k0 > 0)
+	}
+	for i := m0; i < m1; i++ {
+		t.store(i*t.y.down+n0*t.y.right, sums[(i-m0)*pixelBlock:][:n1-n0])
 	}
 }
 
-// row is b[j, k0:k1] of the transposed b.
-func (t *gemm) row(j, k0, k1 int) []float32 { return t.b[j*t.k+k0 : j*t.k+k1] }
-
-// packRows transposes a[k0:k1, m0:m1] into rows of depthBlock elements.
-func (t *gemm) packRows(packed []float32, m0, m1, k0, k1 int) {
-	for l := k0; l < k1; l++ {
-		o := l - k0
-		for _, v := range t.a[l*t.m+m0 : l*t.m+m1] {
-			packed[o] = v
-			o += depthBlock
+// store puts sums into y from its element o on.
+func (t *gemm) store(o int, sums []float32) {
+	y := t.y.x
+	switch {
+	case t.alpha == 1 && t.beta == 0 && t.y.right == 1:
+		copy(y[o:], sums)
+	case t.beta == 0:
+		for _, s := range sums {
+			y[o] = t.alpha * s
+			o += t.y.right
 		}
-	}
-}
-
-// store puts the sums of row i at columns j to j+2, as far as they are below n1.
-func (t *gemm) store(i, j, n1 int, first bool, sums *[3]float32) {
-	y := t.y[i*t.n+j : i*t.n+min(j+3, n1)]
-	for c := range y {
-		s := t.alpha * sums[c]
-		switch {
-		case !first:
-			y[c] += s
-		case t.beta == 0:
-			y[c] = s
-		default:
-			y[c] = s + t.beta*y[c]
+	default:
+		for _, s := range sums {
+			y[o] = t.alpha*s + t.beta*y[o]
+			o += t.y.right
 		}
 	}
 }

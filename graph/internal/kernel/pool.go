@@ -57,7 +57,8 @@ type task interface {
 type worker struct {
 	scratch  []float32
 	segments []segment
-	places   []int
+	steps    []int // multiples of step
+	step     int
 	parked   atomic.Bool
 	wake     chan struct{}
 	_        [64]byte // keeps neighbours off this cache line
@@ -203,6 +204,17 @@ func (w *worker) floats(n int) []float32 {
 		w.scratch = make([]float32, n)
 	}
 	return w.scratch[:n]
+}
+
+// multiples returns 0, step, 2*step, … of that length.
+func (w *worker) multiples(n, step int) []int {
+	if w.step != step {
+		w.steps, w.step = w.steps[:0], step
+	}
+	for i := len(w.steps); i < n; i++ {
+		w.steps = append(w.steps, i*step)
+	}
+	return w.steps[:n]
 }
 
 // partials returns n partial sums, uninitialised.
