@@ -70,6 +70,7 @@ const (
 	inside    = 1<<16 - oneInside // mask of the count of workers inside
 	oneLaunch = 1 << 16
 	spinTime  = time.Millisecond
+	patience  = 50 * time.Microsecond
 )
 
 // NewPool returns a Pool of that many threads, at least one. Close it to end
@@ -133,12 +134,26 @@ func (p *Pool) launch(t task, items, grain int) {
 	p.rouse()
 	p.work(&p.workers[0])
 	p.state.And(^uint64(openBit))
+	p.wait()
+	p.task = nil
+}
+
+// wait returns when no worker is inside the launch. It spins first, since the
+// others have about one item left each, and then leaves the processor to the
+// worker, or to another process that keeps it from the worker.
+func (p *Pool) wait() {
+	var start time.Time
 	for i := 1; p.state.Load()&inside != 0; i++ {
-		if i%256 == 0 {
-			runtime.Gosched() // the last worker may need this processor
+		switch {
+		case i == 256:
+			start = time.Now()
+		case i%256 != 0:
+		case time.Since(start) < patience:
+			runtime.Gosched()
+		default:
+			time.Sleep(patience)
 		}
 	}
-	p.task = nil
 }
 
 // work takes spans of items until none is left.
