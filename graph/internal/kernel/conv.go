@@ -77,9 +77,9 @@ func (g *Conv) check(x, w, y []float32) {
 //
 //	out[m,q] = bias[m] + sum over c, t of a[m,c,t] * in[c, pixel q seen from tap t]
 //
-// The columns of a block of pixels are gathered into the worker's scratch
+// The columns of a block of pixels are brought into the worker's scratch
 // memory, as many channels at a time as stay in a near cache, and multiplied
-// by a block of rows of a.
+// by a block of rows of a: as a patch, or gathered for each tap.
 type product struct {
 	grid              grid
 	out, in, a, bias  []float32
@@ -89,8 +89,10 @@ type product struct {
 	// pixel (i, j) is out's row i*outStepH+outH, column j*outStepW+outW
 	outWidth, outStepH, outStepW, outH, outW int
 
-	qSize, qBlocks int // pixels are split into blocks of qSize
-	mSize, mBlocks int // and rows into blocks of mSize
+	patch          patch // without rows: pixels are gathered
+	size           int   // channels at a time
+	qSize, qBlocks int   // pixels are split into blocks of qSize
+	mSize, mBlocks int   // and rows into blocks of mSize
 }
 
 const (
@@ -102,7 +104,16 @@ const (
 )
 
 func (p *Pool) launchProduct(t product) {
-	t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, isa.vector)
+	t.size, _ = split(t.c, max(depthBlock/max(len(t.grid.taps), 1), 1), 1)
+	t.patch.phases, t.patch.at = p.phases, p.at
+	if t.patch.fits(&t) {
+		t.patch.index(&t.grid, t.size)
+		p.phases, p.at = t.patch.phases, t.patch.at
+		t.qBlocks = t.grid.images * t.patch.down * t.patch.right
+	} else {
+		t.patch = patch{}
+		t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, isa.vector)
+	}
 	t.mSize, t.mBlocks = split(t.m, rowBlock, isa.rows)
 	if others := t.group * t.qBlocks; others > 0 && others*t.mBlocks < leastTasks {
 		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*others/leastTasks), isa.rows)
@@ -114,51 +125,87 @@ func (p *Pool) launchProduct(t product) {
 
 func (t *product) run(w *worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
-		t.block(w, i/t.mBlocks%t.qBlocks, i%t.mBlocks, i/t.mBlocks/t.qBlocks)
+		qBlock, m0, group := i/t.mBlocks%t.qBlocks, i%t.mBlocks*t.mSize, i/t.mBlocks/t.qBlocks
+		m1 := min(m0+t.mSize, t.m)
+		if t.patch.rows > 0 {
+			t.patched(w, qBlock, m0, m1, group)
+		} else {
+			t.gathered(w, qBlock, m0, m1, group)
+		}
 	}
 }
 
-// block computes one block of pixels for one block of rows of a group.
-func (t *product) block(w *worker, qBlock, mBlock, group int) {
-	q0, m0 := qBlock*t.qSize, mBlock*t.mSize
-	q1, m1 := min(q0+t.qSize, t.grid.pixels()), min(m0+t.mSize, t.m)
+// gathered computes one block of pixels for the rows m0 to m1 of a group.
+func (t *product) gathered(w *worker, qBlock, m0, m1, group int) {
+	q0 := qBlock * t.qSize
+	q1 := min(q0+t.qSize, t.grid.pixels())
 	taps := len(t.grid.taps)
 	w.segments = t.grid.plan(w.segments, q0, q1, pixelBlock)
+	sums := t.multiply(w, pixelBlock, taps*pixelBlock, w.multiples(t.size*taps, pixelBlock), q1-q0, m0, m1, group)
 
-	size, _ := split(t.c, max(depthBlock/max(taps, 1), 1), 1)
-	scratch := w.floats((t.mSize + max(size*taps, 1)) * pixelBlock)
-	sums, columns := scratch[:t.mSize*pixelBlock], scratch[t.mSize*pixelBlock:]
+	w.segments = w.segments[:0] // from sums to out
+	for q := q0; q < q1; {
+		row, j := q/t.grid.cols, q%t.grid.cols
+		count := min(t.grid.cols-j, q1-q)
+		w.segments = t.place(w.segments, q-q0, row/t.grid.rows, row%t.grid.rows, j, count)
+		q += count
+	}
+	t.store(w.segments, sums, pixelBlock, group*t.m+m0, group*t.m+m1)
+}
+
+// patched computes one patch for the rows m0 to m1 of a group.
+func (t *product) patched(w *worker, qBlock, m0, m1, group int) {
+	g := &t.patch
+	n, i, j := qBlock/g.right/g.down, qBlock/g.right%g.down*g.rows, qBlock%g.right*g.cols
+	rows, cols := min(g.rows, t.grid.rows-i), min(g.cols, t.grid.cols-j)
+	w.segments = g.plan(w.segments, &t.grid, n, i, j)
+	sums := t.multiply(w, patchColumns, g.area, g.at, (rows-1)*g.width+cols, m0, m1, group)
+
+	w.segments = w.segments[:0]
+	for r := range rows {
+		w.segments = t.place(w.segments, r*g.width, n, i+r, j, cols)
+	}
+	t.store(w.segments, sums, patchColumns, group*t.m+m0, group*t.m+m1)
+}
+
+// multiply copies the listed segments of each channel, area elements, and
+// returns their product with the rows m0 to m1, rows of ld sums.
+func (t *product) multiply(w *worker, ld, area int, at []int, columns, m0, m1, group int) []float32 {
+	taps := len(t.grid.taps)
+	scratch := w.floats(t.mSize*ld + t.size*area + ld)
+	sums, copied := scratch[:t.mSize*ld], scratch[t.mSize*ld:]
 	in := t.in[group*t.c*t.inPlane:]
 	a := t.a[(group*t.m+m0)*t.c*taps:]
 	var bias []float32
 	if t.bias != nil {
 		bias = t.bias[group*t.m+m0 : group*t.m+m1]
 	}
-	for c0 := 0; c0 == 0 || c0 < t.c; c0 += size {
-		c1 := min(c0+size, t.c)
-		gather(columns, in, w.segments, c0, c1, t.inPlane, taps*pixelBlock, t.grid.stepW)
-		isa.multiply(sums, pixelBlock, bias, a[c0*taps:], t.c*taps, columns, w.multiples((c1-c0)*taps, pixelBlock), m1-m0, q1-q0, c0 > 0)
+	for c0 := 0; c0 == 0 || c0 < t.c; c0 += t.size {
+		c1 := min(c0+t.size, t.c)
+		gather(copied, in, w.segments, c0, c1, t.inPlane, area, t.grid.stepW)
+		isa.multiply(sums, ld, bias, a[c0*taps:], t.c*taps, copied, at[:(c1-c0)*taps], m1-m0, columns, c0 > 0)
 	}
-	t.store(w, sums, group*t.m+m0, group*t.m+m1, q0, q1)
+	return sums
 }
 
-// store copies the sums of rows m0 to m1 and pixels q0 to q1 to their places.
-func (t *product) store(w *worker, sums []float32, m0, m1, q0, q1 int) {
-	w.segments = w.segments[:0] // of sums and out
-	for q := q0; q < q1; {
-		row, j := q/t.grid.cols, q%t.grid.cols
-		n, i := row/t.grid.rows, row%t.grid.rows
-		s := segment{dst: n*t.outImage + (i*t.outStepH+t.outH)*t.outWidth + j*t.outStepW + t.outW, src: q - q0, count: min(t.grid.cols-j, q1-q)}
-		q += s.count
-		if k := len(w.segments) - 1; t.outStepW == 1 && k >= 0 && w.segments[k].dst+w.segments[k].count == s.dst {
-			w.segments[k].count += s.count
-			continue
+// place appends the segment from sums, at src, to the pixels of image n from
+// (i, j) on, or lengthens the last by it.
+func (t *product) place(list []segment, src, n, i, j, count int) []segment {
+	s := segment{dst: n*t.outImage + (i*t.outStepH+t.outH)*t.outWidth + j*t.outStepW + t.outW, src: src, count: count}
+	if len(list) > 0 && t.outStepW == 1 {
+		if last := &list[len(list)-1]; last.dst+last.count == s.dst && last.src+last.count == s.src {
+			last.count += count
+			return list
 		}
-		w.segments = append(w.segments, s)
 	}
+	return append(list, s)
+}
+
+// store copies the listed sums of the rows m0 to m1 of a to their places.
+func (t *product) store(list []segment, sums []float32, ld, m0, m1 int) {
 	for m := m0; m < m1; m++ {
-		out, from := t.out[m*t.outPlane:], sums[(m-m0)*pixelBlock:]
-		for _, s := range w.segments {
+		out, from := t.out[m*t.outPlane:], sums[(m-m0)*ld:]
+		for _, s := range list {
 			if t.outStepW == 1 {
 				copy(out[s.dst:], from[s.src:s.src+s.count])
 				continue

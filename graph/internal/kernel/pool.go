@@ -29,6 +29,8 @@ type Pool struct {
 	packed []float32 // operands repacked once a call, read by all workers
 	taps   []tap     // of the convolution under way
 	which  []int     // the kernel positions among them
+	phases []tap     // of its patches
+	at     []int     // of its patches
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
