@@ -33,7 +33,7 @@ bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them long
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
 
 generate: ## make the kernels' assembly, and onnx.pb.go from onnx.proto; the latter needs protoc and protoc-gen-go
-	rm -f graph/internal/kernel/tile_amd64.s graph/internal/kernel/tile_stubs_amd64.go
+	rm -f graph/internal/kernel/isa_amd64.s graph/internal/kernel/isa_stubs_amd64.go
 	$(GO) generate ./graph/internal/kernel
 	@command -v protoc >/dev/null || { echo 'make generate needs protoc, of github.com/protocolbuffers/protobuf' >&2; exit 1; }
 	@command -v protoc-gen-go >/dev/null || { echo 'make generate needs: go install google.golang.org/protobuf/cmd/protoc-gen-go' >&2; exit 1; }

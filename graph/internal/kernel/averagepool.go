@@ -18,7 +18,7 @@ func AveragePoolBackward(p *Pool, g *Window, dx, dy []float32, countPad bool) {
 	p.pool(windowTask{f: averagePoolBackward, g: *g, y: dx, dy: dy, countPad: countPad}, dx, dy)
 }
 
-func averagePool(t *windowTask, i int) {
+func averagePool(t *windowTask, _ *worker, i int) {
 	g := &t.g
 	x := t.x[i*g.H*g.W : (i+1)*g.H*g.W]
 	y := t.y[i*g.OutH*g.OutW : (i+1)*g.OutH*g.OutW]
@@ -43,7 +43,7 @@ func averagePool(t *windowTask, i int) {
 	}
 }
 
-func averagePoolBackward(t *windowTask, i int) {
+func averagePoolBackward(t *windowTask, _ *worker, i int) {
 	g := &t.g
 	dx := t.y[i*g.H*g.W : (i+1)*g.H*g.W]
 	dy := t.dy[i*g.OutH*g.OutW : (i+1)*g.OutH*g.OutW]

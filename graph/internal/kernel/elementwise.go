@@ -46,7 +46,7 @@ func (p *Pool) binary(y, a, b []float32, f func(v *vector, y, a, b []float32)) {
 }
 
 // Add computes y[i] = a[i] + b[i]; y may be a or b.
-func Add(p *Pool, y, a, b []float32) { p.binary(y, a, b, add) }
+func Add(p *Pool, y, a, b []float32) { p.binary(y, a, b, isa.add) }
 
 // Sub computes y[i] = a[i] - b[i]; y may be a or b.
 func Sub(p *Pool, y, a, b []float32) { p.binary(y, a, b, sub) }
@@ -80,11 +80,11 @@ func Sum(p *Pool, y []float32, xs ...[]float32) {
 }
 
 // Relu computes y[i] = max(x[i], 0), and NaN for NaN; y may be x.
-func Relu(p *Pool, y, x []float32) { p.each(vector{f: relu, y: y, a: x}) }
+func Relu(p *Pool, y, x []float32) { p.each(vector{f: isa.relu, y: y, a: x}) }
 
 // ReluBackward computes dx[i] = dy[i] where y[i] > 0 or NaN, else 0, from
 // Relu's output y (or its input, which has the same sign); dx may be dy.
-func ReluBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, reluBackward) }
+func ReluBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, isa.reluBackward) }
 
 // Clip computes y[i] = min(max(x[i], lo), hi), and NaN for NaN; y may be x.
 func Clip(p *Pool, y, x []float32, lo, hi float32) {
@@ -156,6 +156,14 @@ func relu(_ *vector, y, a, _ []float32) {
 	a = a[:len(y)]
 	for i := range y {
 		y[i] = max(a[i], 0)
+	}
+}
+
+// maximum computes y[i] = max(a[i], b[i]), NaN where one is.
+func maximum(_ *vector, y, a, b []float32) {
+	a, b = a[:len(y)], b[:len(y)]
+	for i := range y {
+		y[i] = max(a[i], b[i])
 	}
 }
 

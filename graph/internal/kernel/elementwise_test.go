@@ -64,7 +64,9 @@ func same(got float32, want, ulps float64) bool {
 	return math.Abs(float64(got)-want) <= ulps*ulp
 }
 
-func TestElementwise(t *testing.T) {
+func TestElementwise(t *testing.T) { eachISA(t, testElementwise) }
+
+func testElementwise(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, k := range elementwise {

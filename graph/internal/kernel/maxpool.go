@@ -22,22 +22,55 @@ func MaxPoolBackward(p *Pool, g *Window, dx, x, dy []float32) {
 	p.pool(windowTask{f: maxPoolBackward, g: *g, y: dx, x: x, dy: dy}, x, dy)
 }
 
-func maxPool(t *windowTask, i int) {
+// maxPool takes the maximum of each window's rows, all columns at once, then
+// of its columns, between rows padded with -Inf, and picks every StrideW-th.
+func maxPool(t *windowTask, w *worker, i int) {
 	g := &t.g
 	x := t.x[i*g.H*g.W : (i+1)*g.H*g.W]
 	y := t.y[i*g.OutH*g.OutW : (i+1)*g.OutH*g.OutW]
+	if len(y) == 0 {
+		return
+	}
+	count := round((g.OutW-1)*g.StrideW+1, 16) // whole vectors
+	size := max(g.PadLeft+g.W, count+(g.KernelW-1)*g.DilationW)
+	scratch := w.floats(size + count)
+	padded, best := scratch[:size], scratch[size:]
+	for j := range padded {
+		padded[j] = float32(math.Inf(-1))
+	}
+	inside := padded[g.PadLeft : g.PadLeft+g.W]
 	for oh := range g.OutH {
-		for ow := range g.OutW {
-			best := float32(math.Inf(-1))
-			if at := argmax(g, x, oh, ow); at >= 0 {
-				best = x[at]
+		top := oh*g.StrideH - g.PadTop
+		lo, hi := taps(top, g.DilationH, g.KernelH, g.H)
+		row := func(kh int) []float32 { return x[(top+kh*g.DilationH)*g.W:][:g.W] }
+		switch {
+		case hi <= lo:
+			for j := range inside {
+				inside[j] = float32(math.Inf(-1))
 			}
-			y[oh*g.OutW+ow] = best
+		case hi == lo+1:
+			copy(inside, row(lo))
+		default:
+			isa.maximum(nil, inside, row(lo), row(lo+1))
+			for kh := lo + 2; kh < hi; kh++ {
+				isa.maximum(nil, inside, inside, row(kh))
+			}
+		}
+		from := padded[:count]
+		for kw := 1; kw < g.KernelW; kw++ {
+			isa.maximum(nil, best, from, padded[kw*g.DilationW:][:count])
+			from = best
+		}
+		to := y[oh*g.OutW : (oh+1)*g.OutW]
+		o := 0
+		for j := range to {
+			to[j] = from[o]
+			o += g.StrideW
 		}
 	}
 }
 
-func maxPoolBackward(t *windowTask, i int) {
+func maxPoolBackward(t *windowTask, _ *worker, i int) {
 	g := &t.g
 	x := t.x[i*g.H*g.W : (i+1)*g.H*g.W]
 	dx := t.y[i*g.H*g.W : (i+1)*g.H*g.W]

@@ -1,40 +1,18 @@
 package kernel
 
-// tiles are the inner loops of every matrix product, for one instruction set.
-// Each sum is computed in one order, whatever the size of its tile.
-type tiles struct {
-	name          string
-	rows, columns int // of the largest tile
-	vector        int // columns come in multiples of this, which divides pixelBlock
-	// tile is tilePlain for up to rows x columns.
-	tile func(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int)
-	// transpose is transposePlain.
-	transpose func(y []float32, ldy int, x []float32, ldx, rows, columns int)
-	// peak does multiply-adds in registers and returns their number.
-	peak func() int
-}
-
-// isa is the instruction set in use, the best that this machine has.
-var isa = implementations()[0]
-
 var noBias [8]float32 // for the rows of any tile
-
-// plain needs no instruction set. 2x3 sums and their operands are what the
-// compiler keeps in amd64's 15 usable SSE registers without spilling
-// (measured: 3x3 and 4x2 spill and run at 70 % of this).
-var plain = &tiles{name: "plain", rows: 2, columns: 3, vector: 3, tile: tilePlain, transpose: transposePlain, peak: peakPlain}
 
 // multiply computes c [rows,columns] in tiles:
 //
 //	c[i*ldc+j] = bias[i] + sum over l < len(at) of a[i*lda+l] * b[at[l]+j]
 //
 // or adds the sum, without the bias, to what c holds. bias may be nil. Columns
-// of b and c up to the next multiple of t.vector must exist and do not count.
-func (t *tiles) multiply(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int, add bool) {
-	for j := 0; j < columns; j += t.columns {
-		width := min(t.columns, (columns-j+t.vector-1)/t.vector*t.vector)
-		for i := 0; i < rows; i += t.rows {
-			height := min(t.rows, rows-i)
+// of b and c up to the next multiple of s.vector must exist and do not count.
+func (s *loops) multiply(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int, add bool) {
+	for j := 0; j < columns; j += s.columns {
+		width := min(s.columns, (columns-j+s.vector-1)/s.vector*s.vector)
+		for i := 0; i < rows; i += s.rows {
+			height := min(s.rows, rows-i)
 			var start []float32
 			switch {
 			case add:
@@ -43,7 +21,7 @@ func (t *tiles) multiply(c []float32, ldc int, bias, a []float32, lda int, b []f
 			default:
 				start = bias[i : i+height]
 			}
-			t.tile(c[i*ldc+j:], ldc, start, a[i*lda:], lda, b[j:], at, height, width)
+			s.tile(c[i*ldc+j:], ldc, start, a[i*lda:], lda, b[j:], at, height, width)
 		}
 	}
 }
@@ -95,22 +73,4 @@ func transposePlain(y []float32, ldy int, x []float32, ldx, rows, columns int) {
 			o += ldx
 		}
 	}
-}
-
-// peakPlain has as many sums as tilePlain.
-func peakPlain() int {
-	const n = 1 << 12
-	var s0, s1, s2, s3, s4, s5, u float32
-	for range n {
-		s0 += u * u
-		s1 += u * u
-		s2 += u * u
-		s3 += u * u
-		s4 += u * u
-		s5 += u * u
-	}
-	if s := s0 + s1 + s2 + s3 + s4 + s5; s != 0 { // never, but the compiler cannot know
-		return 0
-	}
-	return 6 * n
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// eachISA runs f with each instruction set's tiles in use. One that this
+// eachISA runs f with each instruction set's loops in use. One that this
 // machine lacks is skipped, or fails where GRAFT_REQUIRE_ISA asks for it or
 // for one that includes it.
 func eachISA(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	best := isa
 	defer func() { isa = best }()
-	have := map[string]*tiles{}
+	have := map[string]*loops{}
 	for _, s := range implementations() {
 		have[s.name] = s
 	}

@@ -13,15 +13,15 @@ type Window struct {
 
 // windowTask pools one plane an item.
 type windowTask struct {
-	f        func(t *windowTask, i int)
+	f        func(t *windowTask, w *worker, i int)
 	g        Window
 	y, x, dy []float32 // backward: y is dx
 	countPad bool
 }
 
-func (t *windowTask) run(_ *worker, lo, hi int) {
+func (t *windowTask) run(w *worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
-		t.f(t, i)
+		t.f(t, w, i)
 	}
 }
 

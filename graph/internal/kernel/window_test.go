@@ -55,7 +55,9 @@ func (g *Window) eachWindow(f func(y int, xs []int, padded int)) {
 	}
 }
 
-func TestPooling(t *testing.T) {
+func TestPooling(t *testing.T) { eachISA(t, testPooling) }
+
+func testPooling(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(17, 18))
 	for _, g := range windowCases() {
