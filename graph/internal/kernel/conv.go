@@ -158,6 +158,10 @@ func (t *product) patched(w *worker, qBlock, m0, m1, group int) {
 	g := &t.patch
 	n, i, j := qBlock/g.right/g.down, qBlock/g.right%g.down*g.rows, qBlock%g.right*g.cols
 	rows, cols := min(g.rows, t.grid.rows-i), min(g.cols, t.grid.cols-j)
+	if g.row && cols%isa.vector == 0 {
+		t.inPlace(w, n, j, cols, m0, m1, group)
+		return
+	}
 	w.segments = g.plan(w.segments, &t.grid, n, i, j)
 	sums := t.multiply(w, patchColumns, g.area, g.at, (rows-1)*g.width+cols, m0, m1, group)
 
@@ -168,6 +172,18 @@ func (t *product) patched(w *worker, qBlock, m0, m1, group int) {
 	t.store(w.segments, sums, patchColumns, group*t.m+m0, group*t.m+m1)
 }
 
+// inPlace computes the columns from j on of a product whose patches are rows:
+// operands lie as multiply would copy them, and sums go where they belong.
+func (t *product) inPlace(w *worker, n, j, columns, m0, m1, group int) {
+	sums := t.out[n*t.outImage+(group*t.m+m0)*t.outPlane+j:]
+	in := t.in[group*t.c*t.inPlane+n*t.grid.image+j:]
+	at := w.multiples(t.size, t.inPlane)
+	for c0 := 0; c0 < t.c; c0 += t.size {
+		c1 := min(c0+t.size, t.c)
+		isa.multiply(sums, t.outPlane, t.biases(group, m0, m1), t.weights(group, m0, c0), t.c, in[c0*t.inPlane:], at[:c1-c0], m1-m0, columns, c0 > 0)
+	}
+}
+
 // multiply copies the listed segments of each channel, area elements, and
 // returns their product with the rows m0 to m1, rows of ld sums.
 func (t *product) multiply(w *worker, ld, area int, at []int, columns, m0, m1, group int) []float32 {
@@ -175,17 +191,25 @@ func (t *product) multiply(w *worker, ld, area int, at []int, columns, m0, m1, g
 	scratch := w.floats(t.mSize*ld + t.size*area + ld)
 	sums, copied := scratch[:t.mSize*ld], scratch[t.mSize*ld:]
 	in := t.in[group*t.c*t.inPlane:]
-	a := t.a[(group*t.m+m0)*t.c*taps:]
-	var bias []float32
-	if t.bias != nil {
-		bias = t.bias[group*t.m+m0 : group*t.m+m1]
-	}
 	for c0 := 0; c0 == 0 || c0 < t.c; c0 += t.size {
 		c1 := min(c0+t.size, t.c)
 		gather(copied, in, w.segments, c0, c1, t.inPlane, area, t.grid.stepW)
-		isa.multiply(sums, ld, bias, a[c0*taps:], t.c*taps, copied, at[:(c1-c0)*taps], m1-m0, columns, c0 > 0)
+		isa.multiply(sums, ld, t.biases(group, m0, m1), t.weights(group, m0, c0), t.c*taps, copied, at[:(c1-c0)*taps], m1-m0, columns, c0 > 0)
 	}
 	return sums
+}
+
+// weights is a from row m0 and channel c0 of a group on.
+func (t *product) weights(group, m0, c0 int) []float32 {
+	return t.a[((group*t.m+m0)*t.c+c0)*len(t.grid.taps):]
+}
+
+// biases is the bias of rows m0 to m1 of a group, or nil.
+func (t *product) biases(group, m0, m1 int) []float32 {
+	if t.bias == nil {
+		return nil
+	}
+	return t.bias[group*t.m+m0 : group*t.m+m1]
 }
 
 // place appends the segment from sums, at src, to the pixels of image n from

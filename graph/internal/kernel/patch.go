@@ -9,11 +9,12 @@ package kernel
 //
 //	at[c*taps+t] = c*area + phase(t)*height*width + (row of t)*width + (column of t)
 type patch struct {
-	rows, cols    int // output pixels
-	height, width int // of the input of one phase
-	down, right   int // patches in a plane
-	area          int // elements of one input channel
-	top, left     int // the smallest tap
+	rows, cols    int  // output pixels
+	height, width int  // of the input of one phase
+	down, right   int  // patches in a plane
+	area          int  // elements of one input channel
+	row           bool // pixel q sees just element q of each channel
+	top, left     int  // the smallest tap
 	phases        []tap
 	at            []int
 }
@@ -55,6 +56,7 @@ func (g *patch) fits(t *product) bool {
 		return false
 	}
 	g.height = g.rows + spanH
+	g.row = t.c > 0 && t.outStepW == 1 && d.rows == 1 && d.height == 1 && d.cols == d.width && d.stepW == 1 && len(d.taps) == 1 && d.taps[0] == tap{}
 	if g.height*g.width*min(d.stepH*d.stepW, len(d.taps)) > g.rows*g.cols*len(d.taps) {
 		return false
 	}
