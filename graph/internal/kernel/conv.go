@@ -106,7 +106,8 @@ const (
 func (p *Pool) launchProduct(t product) {
 	t.size, _ = split(t.c, max(depthBlock/max(len(t.grid.taps), 1), 1), 1)
 	t.patch.phases, t.patch.at = p.phases, p.at
-	if t.patch.fits(&t) {
+	if t.patch.fits(&t.grid, t.m) {
+		t.patch.row = t.patch.row && t.c > 0 && t.outStepW == 1
 		t.patch.index(&t.grid, t.size)
 		p.phases, p.at = t.patch.phases, t.patch.at
 		t.qBlocks = t.grid.images * t.patch.down * t.patch.right

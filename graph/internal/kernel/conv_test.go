@@ -111,6 +111,11 @@ func convCases() []Conv {
 		square(2, 5, 9, 6, 3, 3, 1, 1),
 		square(2, 4, 8, 6, 1, 2, 0, 1), // classes without taps
 		square(2, 300, 5, 7, 1, 1, 0, 1),
+		square(2, 300, 12, 7, 1, 1, 0, 1), // rows of whole vectors
+		square(2, 6, 20, 10, 1, 1, 0, 2),  // two rows a plane
+		square(2, 3, 33, 9, 3, 1, 1, 1),   // several patches down
+		square(1, 2, 250, 3, 3, 1, 1, 1),  // and across
+		square(1, 3, 60, 20, 7, 2, 3, 1),
 		square(1, 4, 5, 520, 1, 1, 0, 1), // several blocks of rows
 		square(7, 33, 1, 10, 1, 1, 0, 1), // squeeze and excite
 		square(2, 6, 10, 9, 3, 1, 1, 3),

@@ -30,9 +30,15 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	q.taps = t.x.taps
 	t.cSize, t.cBlocks = split(t.c, max(weightBlock/len(t.x.taps), 1), 1)
 	t.mSize, t.mBlocks = split(t.m, gradientBlock, isa.vector)
-	if others := g.Group * t.mBlocks; others > 0 && others*t.cBlocks < leastTasks {
-		least := max(leastChannels/len(t.x.taps), 1)
-		t.cSize, t.cBlocks = split(t.c, max(least, t.c*others/leastTasks), 1)
+	if others, wanted := g.Group*t.mBlocks, 2*len(q.workers); others > 0 && others*t.cBlocks < wanted {
+		t.cSize, t.cBlocks = split(t.c, max(leastChannels, t.c*others/wanted), 1)
+	}
+	t.patch.phases, t.patch.at = q.phases, q.at
+	if len(t.x.taps) > 1 && t.patch.fits(&t.x, t.m) {
+		t.patch.index(&t.x, 1)
+		q.phases, q.at = t.patch.phases, t.patch.at
+	} else {
+		t.patch = patch{}
 	}
 	q.tasks.correlation = t
 	q.launch(&q.tasks.correlation, g.Group*t.cBlocks*t.mBlocks, 1)
@@ -53,47 +59,99 @@ type correlation struct {
 	inPlane, outPlane int
 	cSize, cBlocks    int
 	mSize, mBlocks    int
+	patch             patch // without rows: pixels of x are gathered
 }
 
 const (
-	weightBlock   = 144 // (channel, tap) rows gathered
-	leastChannels = 36  // of them at least, where blocks are made smaller to share the work
+	weightBlock   = 288 // (channel, tap) rows of x that share the turned pixels of dy
+	leastChannels = 8   // of them at least, where blocks are made smaller to share the work
 	gradientBlock = 144 // rows of dy turned
 	chainBlock    = 240 // pixels gathered: 15 cache lines, odd
 )
 
 var oneTap = []tap{{0, 0}}
 
+// share is one task's part of dw, channels c0 to c1 by rows m0 to m1 of a
+// group, and the scratch memory it is computed in.
+type share struct {
+	c0, c1, m0, m1 int
+	in, grad       []float32 // of the group
+	rows           []float32 // x: a patch, or gathered pixels
+	turned         []float32 // dy [strip,chainBlock]
+	columns        []float32 // dy [chainBlock,mSize]
+	sums           []float32 // dw [c,taps,mSize]
+}
+
 func (t *correlation) run(w *worker, lo, hi int) {
+	taps, area := len(t.x.taps), t.patch.area
+	if area == 0 {
+		area = taps * chainBlock
+	}
 	for i := lo; i < hi; i++ {
-		t.block(w, i/t.mBlocks%t.cBlocks, i%t.mBlocks, i/t.mBlocks/t.cBlocks)
+		group, c0, m0 := i/t.mBlocks/t.cBlocks, i/t.mBlocks%t.cBlocks*t.cSize, i%t.mBlocks*t.mSize
+		s := share{c0: c0, c1: min(c0+t.cSize, t.c), m0: m0, m1: min(m0+t.mSize, t.m),
+			in: t.in[group*t.c*t.inPlane:], grad: t.grad[group*t.m*t.outPlane:]}
+		scratch := w.floats(t.cSize*(area+taps*t.mSize) + chainBlock*(strip+t.mSize))
+		s.sums, scratch = scratch[:t.cSize*taps*t.mSize], scratch[t.cSize*taps*t.mSize:]
+		s.columns, scratch = scratch[:chainBlock*t.mSize], scratch[chainBlock*t.mSize:]
+		s.turned, s.rows = scratch[:chainBlock*strip], scratch[chainBlock*strip:]
+		clear(s.sums)
+		if t.patch.rows > 0 {
+			t.patched(w, &s)
+		} else {
+			t.gathered(w, &s)
+		}
+		at := (group*t.m+s.m0)*t.c + s.c0
+		isa.transpose(t.dw[at*taps:], t.c*taps, s.sums, t.mSize, (s.c1-s.c0)*taps, s.m1-s.m0)
 	}
 }
 
-func (t *correlation) block(w *worker, cBlock, mBlock, group int) {
+// gathered adds up the products of all pixels.
+func (t *correlation) gathered(w *worker, s *share) {
 	taps := len(t.x.taps)
-	c0, m0 := cBlock*t.cSize, mBlock*t.mSize
-	c1, m1 := min(c0+t.cSize, t.c), min(m0+t.mSize, t.m)
-	ld := t.mSize // a multiple of the vector's length
-	scratch := w.floats(t.cSize*taps*(ld+chainBlock) + chainBlock*(ld+strip))
-	sums, scratch := scratch[:t.cSize*taps*ld], scratch[t.cSize*taps*ld:]
-	rows, scratch := scratch[:t.cSize*taps*chainBlock], scratch[t.cSize*taps*chainBlock:]
-	turned, columns := scratch[:strip*chainBlock], scratch[strip*chainBlock:]
 	size, _ := split(t.x.pixels(), chainBlock, 8)
-	for q0 := 0; q0 == 0 || q0 < t.x.pixels(); q0 += size {
+	for q0 := 0; q0 < t.x.pixels(); q0 += size {
 		q1 := min(q0+size, t.x.pixels())
 		w.segments = t.x.plan(w.segments, q0, q1, chainBlock)
-		gather(rows, t.in[group*t.c*t.inPlane:], w.segments, c0, c1, t.inPlane, taps*chainBlock, t.x.stepW)
+		gather(s.rows, s.in, w.segments, s.c0, s.c1, t.inPlane, taps*chainBlock, t.x.stepW)
 		w.segments = t.dy.plan(w.segments, q0, q1, chainBlock)
-		for m := m0; m < m1; m += strip {
-			end := min(m+strip, m1)
-			gather(turned, t.grad[group*t.m*t.outPlane:], w.segments, m, end, t.outPlane, chainBlock, 1)
-			isa.transpose(columns[m-m0:], ld, turned, chainBlock, end-m, q1-q0)
-		}
-		isa.multiply(sums, ld, nil, rows, chainBlock, columns, w.multiples(q1-q0, ld), (c1-c0)*taps, m1-m0, q0 > 0)
+		t.turn(w, s, q1-q0)
+		isa.multiply(s.sums, t.mSize, nil, s.rows, chainBlock, s.columns, w.multiples(q1-q0, t.mSize), (s.c1-s.c0)*taps, s.m1-s.m0, true)
 	}
-	at := (group*t.m+m0)*t.c + c0
-	isa.transpose(t.dw[at*taps:], t.c*taps, sums, ld, (c1-c0)*taps, m1-m0)
+}
+
+// patched adds up the products of all patches. Between the rows of a patch dy
+// is zero.
+func (t *correlation) patched(w *worker, s *share) {
+	g := &t.patch
+	taps := len(t.x.taps)
+	for b := range t.x.images * g.down * g.right {
+		n, i, j := b/g.right/g.down, b/g.right%g.down*g.rows, b%g.right*g.cols
+		height, width := min(g.rows, t.x.rows-i), min(g.cols, t.x.cols-j)
+		w.segments = g.plan(w.segments, &t.x, n, i, j)
+		gather(s.rows, s.in, w.segments, s.c0, s.c1, t.inPlane, g.area, t.x.stepW)
+		w.segments = w.segments[:0]
+		for r := range height {
+			if r > 0 {
+				w.segments = append(w.segments, segment{(r-1)*g.width + width, -1, g.width - width})
+			}
+			w.segments = append(w.segments, segment{r * g.width, n*t.dy.image + (i+r)*t.x.cols + j, width})
+		}
+		count := (height-1)*g.width + width
+		t.turn(w, s, count)
+		for k, at := range g.at { // one tap of all channels
+			isa.multiply(s.sums[k*t.mSize:], taps*t.mSize, nil, s.rows[at:], g.area, s.columns, w.multiples(count, t.mSize), s.c1-s.c0, s.m1-s.m0, true)
+		}
+	}
+}
+
+// turn copies the listed pixels of dy to columns, count rows of them.
+func (t *correlation) turn(w *worker, s *share, count int) {
+	for m := s.m0; m < s.m1; m += strip {
+		end := min(m+strip, s.m1)
+		gather(s.turned, s.grad, w.segments, m, end, t.outPlane, chainBlock, 1)
+		isa.transpose(s.columns[m-s.m0:], t.mSize, s.turned, chainBlock, end-m, count)
+	}
 }
 
 const strip = 8 // rows of dy turned at a time

@@ -20,15 +20,15 @@ type patch struct {
 }
 
 const (
-	patchColumns = 240 // of the product
+	patchColumns = chainBlock // of the product, at most
 	copyCost     = 16  // rows of a whose products with a column take as long as gathering it
 )
 
-// fits chooses the size of patches for t and tells whether they cost less than
-// gathering: dropped columns are multiplied by all rows, gathered ones copied.
-// Far taps of few pixels would copy more than they use.
-func (g *patch) fits(t *product) bool {
-	d := &t.grid
+// fits chooses the size of patches of d for a product with m rows and tells
+// whether they cost less than gathering: dropped columns are multiplied by all
+// rows, gathered ones copied. Far taps of few pixels would copy more than they
+// use.
+func (g *patch) fits(d *grid, m int) bool {
 	if len(d.taps) == 0 || d.pixels() == 0 {
 		return false
 	}
@@ -56,11 +56,11 @@ func (g *patch) fits(t *product) bool {
 		return false
 	}
 	g.height = g.rows + spanH
-	g.row = t.c > 0 && t.outStepW == 1 && d.rows == 1 && d.height == 1 && d.cols == d.width && d.stepW == 1 && len(d.taps) == 1 && d.taps[0] == tap{}
+	g.row = d.rows == 1 && d.height == 1 && d.cols == d.width && d.stepW == 1 && len(d.taps) == 1 && d.taps[0] == tap{}
 	if g.height*g.width*min(d.stepH*d.stepW, len(d.taps)) > g.rows*g.cols*len(d.taps) {
 		return false
 	}
-	return least*g.right*t.m <= d.rows*d.cols*(t.m+copyCost)
+	return least*g.right*m <= d.rows*d.cols*(m+copyCost)
 }
 
 // index lists the phases that taps meet, and the places of size channels' taps.
