@@ -21,7 +21,7 @@ type patch struct {
 
 const (
 	patchColumns = chainBlock // of the product, at most
-	copyCost     = 16  // rows of a whose products with a column take as long as gathering it
+	copyCost     = 16         // rows of a whose products with a column take as long as gathering it
 )
 
 // fits chooses the size of patches of d for a product with m rows and tells
