@@ -128,7 +128,8 @@ func (p *Plan) decide(c Config) error {
 		return failf("freeze fewer layers", "nothing of the model is left to learn")
 	}
 	p.Frontier = p.structure.Frontier(p.Learning)
-	return nil
+	p.Model, err = graph.SeparateStatistics(p.Model, p.Learning)
+	return err
 }
 
 // prepareInput opens a batch of one, settles the preprocessing (given, else the

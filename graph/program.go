@@ -88,6 +88,12 @@ type pool struct {
 
 // Compile makes a program of a model.
 func Compile(m *onnx.ModelProto, c Config) (*Program, error) {
+	if c.Training != nil {
+		var err error
+		if m, err = SeparateStatistics(m, c.Training.Learning); err != nil {
+			return nil, err
+		}
+	}
 	return compile(m, c, nil)
 }
 

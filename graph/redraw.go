@@ -22,17 +22,19 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 	if err != nil {
 		return nil, err
 	}
-	fixed := map[*ops.Value]bool{}
-	if above != "" {
-		v := s.plan.values[above]
-		if v == nil {
-			return nil, failf("", "the model has no tensor %s", quote(above))
-		}
-		for _, st := range s.plan.ancestorsOf(v) {
-			for _, out := range st.out {
-				fixed[out] = true
-			}
-		}
+	l, err := s.Learning(Freezing{Below: above, BatchStatistics: true})
+	if err != nil {
+		return nil, err
+	}
+	if m, err = SeparateStatistics(m, l); err != nil {
+		return nil, err
+	}
+	if s, err = Analyse(m, o); err != nil {
+		return nil, err
+	}
+	fixed, _, err := s.fixedBelow(above)
+	if err != nil {
+		return nil, err
 	}
 	if len(s.Layers) == 0 || fixed[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]] {
 		return nil, failf("choose a lower cut point", "no layer above %s is left to redraw", quote(above))
@@ -40,10 +42,9 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 	c := shallow(m)
 	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
 	for _, t := range s.Trainable() {
-		if slices.ContainsFunc(t.value, func(v *ops.Value) bool { return fixed[v] }) {
-			continue
+		if slices.Contains(l.Params, t.Name) {
+			r.draw(t, t.first)
 		}
-		r.draw(t, s.plan.made[t.value[0]])
 	}
 	r.statistics(s, fixed)
 	if r.err == nil && classes > 0 {

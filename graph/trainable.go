@@ -9,12 +9,12 @@ import (
 
 // Trainable is a tensor of the model that can learn.
 type Trainable struct {
-	Name  string       `json:"name"` // of the initializer, or of the Constant node's output
-	Shape []int        `json:"shape"`
-	Slot  string       `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
-	Layer int          `json:"layer"` // layers up to its first use
-	Uses  int          `json:"uses"`  // more than 1: shared
-	value []*ops.Value // what reads it: the outputs of the operators that use it
+	Name  string `json:"name"` // of the initializer, or of the Constant node's output
+	Shape []int  `json:"shape"`
+	Slot  string `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
+	Layer int    `json:"layer"` // layers up to its first use
+	Uses  int    `json:"uses"`  // more than 1: shared
+	first *step  // that uses it
 }
 
 // Trainable lists what can learn: float constants in a weight, bias, scale or slope
@@ -39,10 +39,9 @@ func (s *Structure) Trainable() []Trainable {
 			if !seen {
 				k = len(list)
 				at[name] = k
-				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]]})
+				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], first: st})
 			}
 			list[k].Uses++
-			list[k].value = append(list[k].value, st.out[0])
 		}
 	}
 	return list
@@ -132,23 +131,16 @@ type Learning struct {
 	BatchStatistics []string // outputs of BatchNormalizations on batch statistics
 }
 
-// Learning decides what learns. A shared tensor is fixed if any use of it is fixed.
+// Learning decides what learns. A shared tensor is fixed if anything that is fixed
+// reads it, be it as running statistics.
 func (s *Structure) Learning(f Freezing) (Learning, error) {
-	fixed := map[*ops.Value]bool{}
-	if f.Below != "" {
-		v := s.plan.values[f.Below]
-		if v == nil {
-			return Learning{}, failf("", "the model has no tensor %s", quote(f.Below))
-		}
-		for _, st := range s.plan.ancestorsOf(v) {
-			for _, o := range st.out {
-				fixed[o] = true
-			}
-		}
+	fixed, held, err := s.fixedBelow(f.Below)
+	if err != nil {
+		return Learning{}, err
 	}
 	var l Learning
 	for _, t := range s.Trainable() {
-		if !slices.ContainsFunc(t.value, func(v *ops.Value) bool { return fixed[v] }) {
+		if !held[t.Name] {
 			l.Params = append(l.Params, t.Name)
 		}
 	}
@@ -167,6 +159,33 @@ func (s *Structure) Learning(f Freezing) (Learning, error) {
 		}
 	}
 	return l, nil
+}
+
+// fixedBelow returns what a tensor depends on: the values computed on the way and the
+// constants they are computed from. "" depends on nothing.
+func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, constants map[string]bool, err error) {
+	values, constants = map[*ops.Value]bool{}, map[string]bool{}
+	if tensor == "" {
+		return values, constants, nil
+	}
+	v := s.plan.values[tensor]
+	if v == nil {
+		return nil, nil, failf("", "the model has no tensor %s", quote(tensor))
+	}
+	origin := newOrigins(s.plan.model)
+	for _, st := range s.plan.ancestorsOf(v) {
+		for _, o := range st.out {
+			values[o] = true
+		}
+		for _, in := range st.in {
+			if in != nil && in.Const != nil {
+				if name, ok := origin.of(in.Name); ok {
+					constants[name] = true
+				}
+			}
+		}
+	}
+	return values, constants, nil
 }
 
 // HasBatchNorm says whether the model normalises by batch anywhere.
