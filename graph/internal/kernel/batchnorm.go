@@ -33,7 +33,8 @@ func BatchStatistics(p *Pool, g *Norm, mean, variance, x []float32) {
 
 // BatchNormForward computes
 //
-//	y[i,j,k] = (x[i,j,k] - mean[j]) * gamma[j]/sqrt(variance[j]+Eps) + beta[j] + residual[i,j,k]
+//	scale[j] = gamma[j]/sqrt(variance[j]+Eps)
+//	y[i,j,k] = x[i,j,k]*scale[j] + (beta[j] - mean[j]*scale[j]) + residual[i,j,k]
 //
 // and limits it. residual may be nil; y may be x or residual.
 // (Ioffe and Szegedy 2015, algorithm 1.)
@@ -182,13 +183,15 @@ func (t *normalisation) setLimits(c []float32, k int) {
 	fill(c[(k+1)*isa.lanes:(k+2)*isa.lanes], hi)
 }
 
+// normForward rounds where PyTorch does, so that what lies near a limit falls to the same
+// side of it.
 func normForward(t *normalisation, w *worker, i int) {
-	c := t.coefficients(w, i, 5, func(_, j int, c []float32) {
-		c[0] = t.mean[j]
-		c[isa.lanes] = float32(float64(t.gamma[j]) * inverse(t.variance[j], t.g.Eps))
-		c[2*isa.lanes] = t.beta[j]
+	c := t.coefficients(w, i, 4, func(_, j int, c []float32) {
+		scale := float32(inverse(t.variance[j], t.g.Eps)) * t.gamma[j]
+		shift := t.mean[j] * scale
+		c[0], c[isa.lanes] = scale, t.beta[j]-shift
 	})
-	t.setLimits(c, 3)
+	t.setLimits(c, 2)
 	isa.normalise(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.residual, i), c)
 }
 

@@ -133,10 +133,10 @@ func MulLanes(p *Pool, y, x, v []float32, n, c, hw int) {
 }
 
 func mulLanes(t *normalisation, w *worker, i int) {
-	c := w.coefficients[:5*isa.lanes]
+	c := w.coefficients[:4*isa.lanes]
 	clear(c)
-	copy(c[isa.lanes:], t.gamma[i*isa.lanes:(i+1)*isa.lanes])
-	t.setLimits(c, 3)
+	copy(c, t.gamma[i*isa.lanes:(i+1)*isa.lanes])
+	t.setLimits(c, 2)
 	isa.normalise(t.plane(t.y, i), t.plane(t.x, i), nil, c)
 }
 

@@ -21,12 +21,12 @@ func (g *Conv) Packed() int {
 // Lanes without a channel, and the weights between taken-together groups, are 0.
 type packing struct {
 	packed, w []float32
-	g                Conv
-	back             bool  // output channels are C
-	which            []int // taps
-	ins, outs        int   // channels of one computed group
-	inLanes          int
-	unpack           bool
+	g         Conv
+	back      bool  // output channels are C
+	which     []int // taps
+	ins, outs int   // channels of one computed group
+	inLanes   int
+	unpack    bool
 }
 
 // PackWeights packs w [M,C/Group,KernelH,KernelW] for ConvForward.

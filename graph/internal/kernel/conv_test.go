@@ -310,6 +310,12 @@ func testPools(t testing.TB) []*Pool {
 // and compares the first with want and the others with the first.
 func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f func(p *Pool, y []float32)) {
 	t.Helper()
+	agreeWithin(t, pools, name, n, want, 1e-5, f)
+}
+
+// agreeWithin is agree with another tolerance, relative to the largest of want.
+func agreeWithin(t *testing.T, pools []*Pool, name string, n int, want []float64, tol float64, f func(p *Pool, y []float32)) {
+	t.Helper()
 	var first []float32
 	for _, p := range pools {
 		y, check := guarded(t, n)
@@ -319,7 +325,7 @@ func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f fu
 		f(p, y)
 		check()
 		if first == nil {
-			near(t, name, y, want, 1e-5)
+			near(t, name, y, want, tol)
 			first = y
 		}
 		for i, v := range y {

@@ -2633,19 +2633,17 @@ TEXT ·normaliseAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS 32(BX), Y1
 	VMOVUPS 64(BX), Y2
 	VMOVUPS 96(BX), Y3
-	VMOVUPS 128(BX), Y4
 	TESTQ   DX, DX
 	JNZ     residual
 	TESTQ   SI, SI
 	JZ      done
 
 loop:
-	VMOVUPS     (CX), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD213PS Y2, Y1, Y5
-	VMAXPS      Y5, Y3, Y5
-	VMINPS      Y5, Y4, Y5
-	VMOVUPS     Y5, (AX)
+	VMOVUPS     (CX), Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMINPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	DECQ        SI
@@ -2660,13 +2658,12 @@ residual:
 	JZ    doneResidual
 
 loopResidual:
-	VMOVUPS     (CX), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD213PS Y2, Y1, Y5
-	VADDPS      (DX), Y5, Y5
-	VMAXPS      Y5, Y3, Y5
-	VMINPS      Y5, Y4, Y5
-	VMOVUPS     Y5, (AX)
+	VMOVUPS     (CX), Y4
+	VFMADD213PS Y1, Y0, Y4
+	VADDPS      (DX), Y4, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMINPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DX
@@ -11974,19 +11971,17 @@ TEXT ·normaliseAVX512(SB), NOSPLIT, $0-40
 	VMOVUPS 64(BX), Z1
 	VMOVUPS 128(BX), Z2
 	VMOVUPS 192(BX), Z3
-	VMOVUPS 256(BX), Z4
 	TESTQ   DX, DX
 	JNZ     residual
 	TESTQ   SI, SI
 	JZ      done
 
 loop:
-	VMOVUPS     (CX), Z5
-	VSUBPS      Z0, Z5, Z5
-	VFMADD213PS Z2, Z1, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     (CX), Z4
+	VFMADD213PS Z1, Z0, Z4
+	VMAXPS      Z4, Z2, Z4
+	VMINPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	DECQ        SI
@@ -12001,13 +11996,12 @@ residual:
 	JZ    doneResidual
 
 loopResidual:
-	VMOVUPS     (CX), Z5
-	VSUBPS      Z0, Z5, Z5
-	VFMADD213PS Z2, Z1, Z5
-	VADDPS      (DX), Z5, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     (CX), Z4
+	VFMADD213PS Z1, Z0, Z4
+	VADDPS      (DX), Z4, Z4
+	VMAXPS      Z4, Z2, Z4
+	VMINPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DX

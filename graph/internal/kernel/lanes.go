@@ -3,14 +3,14 @@ package kernel
 // The inner loops over vectors of the blocked layout. Coefficients are vectors, one
 // number a lane, one after the other.
 
-// normalisePlain computes y = (x-mean)*scale + shift + residual, between lo and hi,
-// from the coefficients mean, scale, shift, lo, hi. A limit of NaN does not limit.
+// normalisePlain computes y = x*scale + shift + residual, between lo and hi, from the
+// coefficients scale, shift, lo, hi. A limit of NaN does not limit.
 func normalisePlain(y, x, residual, c []float32) {
-	n := len(c) / 5
-	mean, scale, shift, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n], c[4*n:5*n]
+	n := len(c) / 4
+	scale, shift, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n]
 	for i, v := range x {
 		l := i % n
-		v = (v-mean[l])*scale[l] + shift[l]
+		v = v*scale[l] + shift[l]
 		if residual != nil {
 			v += residual[i]
 		}

@@ -45,15 +45,15 @@ func (s *isa) gated(y, dy Mem, lo, hi, to, t reg.VecPhysical) {
 
 func pointer(name string) reg.Register { return Load(Param(name), GP64()) }
 
-// normalise computes y = limited((x-mean)*scale + shift + residual), one channel a lane.
+// normalise computes y = limited(x*scale + shift + residual), one channel a lane.
 func (s *isa) normalise() {
 	TEXT("normalise"+s.name, NOSPLIT, "func(y, x, residual, coefficients *float32, vectors int)")
 	Doc("normalise" + s.name + " is normalisePlain; a nil residual is zero.")
 	Pragma("noescape")
 	y, x, residual, c, n := pointer("y"), pointer("x"), pointer("residual"), pointer("coefficients"), pointer("vectors")
 	r := s.registers
-	mean, scale, shift, lo, hi, v := r[0], r[1], r[2], r[3], r[4], r[5]
-	for i, k := range []reg.VecPhysical{mean, scale, shift, lo, hi} {
+	scale, shift, lo, hi, v := r[0], r[1], r[2], r[3], r[4]
+	for i, k := range []reg.VecPhysical{scale, shift, lo, hi} {
 		VMOVUPS(s.at(c, i), k)
 	}
 	limit := func() {
@@ -65,7 +65,6 @@ func (s *isa) normalise() {
 	JNZ(LabelRef("residual"))
 	s.stream(n, []reg.Register{y, x}, func() {
 		VMOVUPS(s.at(x, 0), v)
-		VSUBPS(mean, v, v)
 		VFMADD213PS(shift, scale, v)
 		limit()
 	})
@@ -76,7 +75,6 @@ func (s *isa) normalise() {
 	JZ(LabelRef("doneResidual"))
 	Label("loopResidual")
 	VMOVUPS(s.at(x, 0), v)
-	VSUBPS(mean, v, v)
 	VFMADD213PS(shift, scale, v)
 	VADDPS(s.at(residual, 0), v, v)
 	limit()
