@@ -133,6 +133,7 @@ func convCases() []Conv {
 		sized(Conv{N: 1, C: 3, H: 1, W: 147, M: 3, Group: 1, KernelH: 1, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadLeft: 1, PadRight: 1}),
 		sized(Conv{N: 1, C: 1, H: 40, W: 40, M: 3, Group: 1, KernelH: 19, KernelW: 17, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1}),
 	}
+	cases = append(cases, edgeConvs()...)
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
 	for range 60 {
