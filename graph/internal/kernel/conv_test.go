@@ -198,7 +198,7 @@ func spoiled(y []float32, n, c, hw int) []float32 {
 	return y
 }
 
-// filled returns n elements of NaN, between guards.
+// filled returns n elements of NaN.
 func filled(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
