@@ -298,8 +298,11 @@ func TestConvCarriesNaN(t *testing.T) {
 
 // testPools are the thread counts that must agree bit for bit.
 func testPools(t testing.TB) []*Pool {
-	pools := []*Pool{nil}
-	for _, n := range []int{1, 2, 3, 5} {
+	pools, threads := []*Pool{nil}, []int{1, 2, 3, 5}
+	if testing.Short() {
+		threads = []int{3}
+	}
+	for _, n := range threads {
 		p := NewPool(n)
 		t.Cleanup(p.Close)
 		pools = append(pools, p)

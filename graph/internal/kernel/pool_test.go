@@ -188,13 +188,17 @@ func TestNoAllocations(t *testing.T) {
 	if !raceDetector() { // under it, sync.Pool forgets at random
 		pools["nil"] = nil
 	}
+	runs := 20
+	if testing.Short() {
+		runs = 2
+	}
 	for name, call := range calls() {
 		for which, p := range pools {
 			// each worker's memory grows at its first item, which may come late
 			for range 3 {
 				call(p)
 			}
-			if n := testing.AllocsPerRun(20, func() { call(p) }); n != 0 {
+			if n := testing.AllocsPerRun(runs, func() { call(p) }); n != 0 {
 				t.Errorf("%s (%s) allocates %v times a call", name, which, n)
 			}
 		}
