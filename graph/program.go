@@ -283,11 +283,7 @@ func (p *Program) stateOf(name string) (*tensor.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := ops.NewDense(&ops.Value{Type: t.Type, Shape: t.Shape})
-	if err != nil {
-		return nil, err
-	}
-	copy(d.Float32s(), t.Data.([]float32))
+	d := ops.Dense(t)
 	p.state[name] = d
 	return d, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -46,8 +47,9 @@ Examples:
 // benchReport is what bench shows, as --json gives it.
 type benchReport struct {
 	ImagesPerSecond float64 `json:"images_per_second"`
-	LatencyMS       float64 `json:"latency_ms"`        // of a batch, the median
-	PeakMemory      int64   `json:"peak_memory_bytes"` // of the process
+	LatencyMS       float64 `json:"latency_ms"`         // of a batch, the median
+	StartMemory     int64   `json:"start_memory_bytes"` // of the process before it reads the model
+	PeakMemory      int64   `json:"peak_memory_bytes"`  // the most it has held
 
 	p90     float64
 	batch   int
@@ -64,6 +66,7 @@ func runBench(c *cli.Context) error {
 	if err := checkOutput(c.String("output"), args[0]); err != nil {
 		return err
 	}
+	start := peakMemory()
 	m, err := readModel(args[0])
 	if err != nil {
 		return err
@@ -72,6 +75,7 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
+	r.StartMemory = start
 	return u.result(c.String("output"), r, r.write)
 }
 
@@ -104,6 +108,7 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 		return benchReport{}, err
 	}
 	defer p.Close()
+	debug.FreeOSMemory() // what compiling left behind, before the steps touch their own
 	r := benchReport{threads: p.Threads(), train: c.Bool("train"), batch: batchOf(p)}
 	fillNoise(p, c.Uint64("seed"))
 	once := p.Run
