@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -122,4 +123,79 @@ func TestLoaderErrors(t *testing.T) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
 	}
+}
+
+// While one batch is read the next ones are decoded: as many as Ahead says and no more.
+func TestLoaderWorksAhead(t *testing.T) {
+	s := pictures(t)
+	const batch, ahead = 2, 3
+	var mu sync.Mutex
+	begun := map[int]bool{}
+	order := slices.Concat(upTo(s.Len()), upTo(s.Len()), upTo(s.Len()))
+	l := Loader{Set: s, Pre: Preprocess{Height: 8, Width: 8}, Batch: batch, Order: order, Workers: 2, Ahead: ahead, Flip: func(pos int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		begun[pos] = true
+		return false
+	}}
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(begun)
+	}
+	read := 0
+	if err := l.Each(context.Background(), func(b *Batch) error {
+		want := min(read+(1+ahead)*batch, len(order)) // this one and those ahead
+		for end := time.Now().Add(10 * time.Second); count() < want; time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d pictures are begun while those from %d on are read, want %d", count(), read, want)
+			}
+		}
+		time.Sleep(time.Millisecond) // time to go too far
+		if n := count(); n > want {
+			t.Errorf("%d pictures are begun while those from %d on are read, want %d", n, read, want)
+		}
+		read += b.N
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if read != len(order) {
+		t.Errorf("%d pictures, want %d", read, len(order))
+	}
+}
+
+func upTo(n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return order
+}
+
+// BenchmarkLoaderOverlap decodes on one goroutine while another computes as long for
+// each batch: of-sum is the time that both take over the sum of what each takes alone,
+// 0.5 where they overlap wholly, as two free cores let them.
+func BenchmarkLoaderOverlap(b *testing.B) {
+	s := pictures(b)
+	l := Loader{Set: s, Pre: Preprocess{Height: 224, Width: 224}, Batch: 4, Order: slices.Concat(upTo(s.Len()), upTo(s.Len()), upTo(s.Len())), Workers: 1}
+	load := func(f func()) time.Duration {
+		start := time.Now()
+		if err := l.Each(context.Background(), func(*Batch) error { f(); return nil }); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	batches := (len(l.Order) + l.Batch - 1) / l.Batch
+	var alone, both time.Duration
+	for b.Loop() {
+		decoding := load(func() {})
+		compute := decoding / time.Duration(batches)
+		alone += 2 * decoding
+		both += load(func() {
+			for start := time.Now(); time.Since(start) < compute; {
+			}
+		})
+	}
+	b.ReportMetric(both.Seconds()/alone.Seconds(), "of-sum")
 }
