@@ -13,20 +13,20 @@ type Norm struct {
 
 // BatchStatistics computes mean[j] = average of x[:,j,:] and variance[j] = average
 // of (x[:,j,:] - mean[j])^2, which is the biased variance that normalises a batch.
-// Both sums are in double precision, of deviations from the channel's first element.
+// Both sums are in double precision, rounded where PyTorch rounds.
 func BatchStatistics(p *Pool, g *Norm, mean, variance, x []float32) {
 	g.check(x, mean, variance)
 	q := p.acquire()
 	s := q.sumLanes(laneSums{x: x, n: g.N, c: g.C, hw: g.HW})
-	count := float64(g.N * g.HW)
+	count := g.N * g.HW
 	for j := range g.C {
-		mean[j], variance[j] = 0, 0
-		if count > 0 {
-			first, second := s.of(j)
-			shift := first / count
-			mean[j] = float32(float64(s.origin(j)) + shift)
-			variance[j] = float32(max(second/count-shift*shift, 0))
-		}
+		sum, _ := s.of(j)
+		mean[j] = float32(sum / float64(max(count, 1)))
+	}
+	s = q.sumLanes(laneSums{x: x, mean: mean, n: g.N, c: g.C, hw: g.HW})
+	for j := range g.C {
+		_, squares := s.of(j)
+		variance[j] = float32(squares) / float32(max(count, 1))
 	}
 	p.release(q)
 }
@@ -188,8 +188,8 @@ func (t *normalisation) setLimits(c []float32, k int) {
 func normForward(t *normalisation, w *worker, i int) {
 	c := t.coefficients(w, i, 4, func(_, j int, c []float32) {
 		scale := float32(inverse(t.variance[j], t.g.Eps)) * t.gamma[j]
-		shift := t.mean[j] * scale
-		c[0], c[isa.lanes] = scale, t.beta[j]-shift
+		shift := float32(math.FMA(float64(-t.mean[j]), float64(scale), float64(t.beta[j])))
+		c[0], c[isa.lanes] = scale, shift
 	})
 	t.setLimits(c, 2)
 	isa.normalise(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.residual, i), c)

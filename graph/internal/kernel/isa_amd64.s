@@ -7,45 +7,36 @@
 // func tileAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·tileAVX2(SB), NOSPLIT, $0-8
-	MOVQ    t+0(FP), AX
-	MOVQ    192(AX), CX
-	MOVQ    200(AX), AX
-	CMPQ    AX, $0x02
-	JEQ     blocks2
-	CMPQ    CX, $0x06
-	JEQ     rows6x1
-	CMPQ    CX, $0x05
-	JEQ     rows5x1
-	CMPQ    CX, $0x04
-	JEQ     rows4x1
-	CMPQ    CX, $0x03
-	JEQ     rows3x1
-	CMPQ    CX, $0x02
-	JEQ     rows2x1
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
-	VMOVUPS (CX), Y0
-	JMP     body1x1started
-
-body1x1zero:
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), CX
+	MOVQ   200(AX), AX
+	CMPQ   AX, $0x02
+	JEQ    blocks2
+	CMPQ   CX, $0x06
+	JEQ    rows6x1
+	CMPQ   CX, $0x05
+	JEQ    rows5x1
+	CMPQ   CX, $0x04
+	JEQ    rows4x1
+	CMPQ   CX, $0x03
+	JEQ    rows3x1
+	CMPQ   CX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
-
-body1x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -67,12 +58,19 @@ body1x1term:
 	JNZ          body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -99,32 +97,22 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	JMP     body2x1started
-
-body2x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-
-body2x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -148,12 +136,20 @@ body2x1term:
 	JNZ          body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -188,34 +184,23 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	JMP     body3x1started
-
-body3x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-
-body3x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -241,12 +226,21 @@ body3x1term:
 	JNZ          body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -289,36 +283,24 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	JMP     body4x1started
-
-body4x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-
-body4x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -349,12 +331,22 @@ body4x1term:
 	JNZ          body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -405,38 +397,25 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	JMP     body5x1started
-
-body5x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-
-body5x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -469,12 +448,23 @@ body5x1term:
 	JNZ          body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -533,40 +523,26 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y5
-	JMP     body6x1started
-
-body6x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-
-body6x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -601,12 +577,24 @@ body6x1term:
 	JNZ          body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -673,42 +661,32 @@ body6x1limited:
 	RET
 
 blocks2:
-	CMPQ    CX, $0x06
-	JEQ     rows6x2
-	CMPQ    CX, $0x05
-	JEQ     rows5x2
-	CMPQ    CX, $0x04
-	JEQ     rows4x2
-	CMPQ    CX, $0x03
-	JEQ     rows3x2
-	CMPQ    CX, $0x02
-	JEQ     rows2x2
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x2zero
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	JMP     body1x2started
-
-body1x2zero:
+	CMPQ   CX, $0x06
+	JEQ    rows6x2
+	CMPQ   CX, $0x05
+	JEQ    rows5x2
+	CMPQ   CX, $0x04
+	JEQ    rows4x2
+	CMPQ   CX, $0x03
+	JEQ    rows3x2
+	CMPQ   CX, $0x02
+	JEQ    rows2x2
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-
-body1x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x2finish
 
 body1x2tap:
 	MOVQ (DI), R9
@@ -732,12 +710,21 @@ body1x2term:
 	JNZ          body1x2tap
 
 body1x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(BX), Y3
+	VADDPS  Y3, Y1, Y1
+
+body1x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x2added
 	MOVQ   CX, BX
@@ -769,36 +756,24 @@ body1x2limited:
 	RET
 
 rows2x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x2zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	JMP     body2x2started
-
-body2x2zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-
-body2x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x2finish
 
 body2x2tap:
 	MOVQ (R8), R10
@@ -825,12 +800,23 @@ body2x2term:
 	JNZ          body2x2tap
 
 body2x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(SI), Y5
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y3, Y3
+
+body2x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x2added
 	MOVQ   CX, SI
@@ -875,40 +861,26 @@ body2x2limited:
 	RET
 
 rows3x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x2zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	JMP     body3x2started
-
-body3x2zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-
-body3x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x2finish
 
 body3x2tap:
 	MOVQ (R8), R10
@@ -938,12 +910,25 @@ body3x2term:
 	JNZ          body3x2tap
 
 body3x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y4, Y4
+	VMOVUPS 32(SI), Y7
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y5, Y5
+
+body3x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x2added
 	MOVQ   CX, SI
@@ -1001,21 +986,7 @@ body3x2limited:
 	RET
 
 rows4x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x2zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
-	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
-	JMP     body4x2started
-
-body4x2zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1024,21 +995,19 @@ body4x2zero:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-
-body4x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x2finish
 
 body4x2tap:
 	MOVQ (R8), R10
@@ -1074,12 +1043,27 @@ body4x2term:
 	JNZ          body4x2tap
 
 body4x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y6, Y6
+	VMOVUPS 32(SI), Y9
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y9, Y7, Y7
+
+body4x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x2added
 	MOVQ   CX, SI
@@ -1150,23 +1134,7 @@ body4x2limited:
 	RET
 
 rows5x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x2zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
-	VMOVAPS Y0, Y8
-	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
-	VMOVAPS Y1, Y9
-	JMP     body5x2started
-
-body5x2zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1177,21 +1145,19 @@ body5x2zero:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-
-body5x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x2finish
 
 body5x2tap:
 	MOVQ (R8), R10
@@ -1230,12 +1196,29 @@ body5x2term:
 	JNZ          body5x2tap
 
 body5x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS 32(SI), Y11
+	VADDPS  Y11, Y1, Y1
+	VADDPS  Y11, Y3, Y3
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y7, Y7
+	VADDPS  Y11, Y9, Y9
+
+body5x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x2added
 	MOVQ   CX, SI
@@ -1319,25 +1302,7 @@ body5x2limited:
 	RET
 
 rows6x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x2zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
-	VMOVAPS Y0, Y8
-	VMOVAPS Y0, Y10
-	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
-	VMOVAPS Y1, Y9
-	VMOVAPS Y1, Y11
-	JMP     body6x2started
-
-body6x2zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1350,21 +1315,19 @@ body6x2zero:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-
-body6x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x2finish
 
 body6x2tap:
 	MOVQ (R8), R10
@@ -1406,12 +1369,31 @@ body6x2term:
 	JNZ          body6x2tap
 
 body6x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(SI), Y13
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y13, Y9, Y9
+	VADDPS  Y13, Y11, Y11
+
+body6x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x2added
 	MOVQ   CX, SI
@@ -1510,42 +1492,33 @@ body6x2limited:
 // func lanesAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·lanesAVX2(SB), NOSPLIT, $0-8
-	MOVQ    t+0(FP), AX
-	MOVQ    192(AX), AX
-	CMPQ    AX, $0x06
-	JEQ     rows6x1
-	CMPQ    AX, $0x05
-	JEQ     rows5x1
-	CMPQ    AX, $0x04
-	JEQ     rows4x1
-	CMPQ    AX, $0x03
-	JEQ     rows3x1
-	CMPQ    AX, $0x02
-	JEQ     rows2x1
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
-	VMOVUPS (CX), Y0
-	JMP     body1x1started
-
-body1x1zero:
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), AX
+	CMPQ   AX, $0x06
+	JEQ    rows6x1
+	CMPQ   AX, $0x05
+	JEQ    rows5x1
+	CMPQ   AX, $0x04
+	JEQ    rows4x1
+	CMPQ   AX, $0x03
+	JEQ    rows3x1
+	CMPQ   AX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
-
-body1x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -1566,12 +1539,19 @@ body1x1term:
 	JNZ         body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -1598,32 +1578,22 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	JMP     body2x1started
-
-body2x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-
-body2x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -1645,12 +1615,20 @@ body2x1term:
 	JNZ         body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -1685,34 +1663,23 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	JMP     body3x1started
-
-body3x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-
-body3x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -1735,12 +1702,21 @@ body3x1term:
 	JNZ         body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -1783,36 +1759,24 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	JMP     body4x1started
-
-body4x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-
-body4x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -1839,12 +1803,22 @@ body4x1term:
 	JNZ         body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -1895,38 +1869,25 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	JMP     body5x1started
-
-body5x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-
-body5x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -1954,12 +1915,23 @@ body5x1term:
 	JNZ         body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -2018,40 +1990,26 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
-	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y5
-	JMP     body6x1started
-
-body6x1zero:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-
-body6x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -2080,12 +2038,24 @@ body6x1term:
 	JNZ         body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -2675,7 +2645,7 @@ doneResidual:
 	RET
 
 // func momentsAVX2(sums *float64, x *float32, origin *float32, vectors int)
-// Requires: AVX, FMA3
+// Requires: AVX
 TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    sums+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -2692,13 +2662,17 @@ TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS      (CX), Y5
 	VSUBPS       Y4, Y5, Y5
+	VMULPS       Y5, Y5, Y8
 	VEXTRACTF128 $0x01, Y5, X7
 	VCVTPS2PD    X7, Y7
 	VCVTPS2PD    X5, Y6
 	VADDPD       Y6, Y0, Y0
 	VADDPD       Y7, Y1, Y1
-	VFMADD231PD  Y6, Y6, Y2
-	VFMADD231PD  Y7, Y7, Y3
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X8, Y6
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
 	ADDQ         $+32, CX
 	DECQ         BX
 	JNZ          loop
@@ -2885,61 +2859,52 @@ done:
 // func tileAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·tileAVX512(SB), NOSPLIT, $0-8
-	MOVQ    t+0(FP), AX
-	MOVQ    192(AX), CX
-	MOVQ    200(AX), AX
-	CMPQ    AX, $0x02
-	JEQ     blocks2
-	CMPQ    CX, $0x0e
-	JEQ     rows14x1
-	CMPQ    CX, $0x0d
-	JEQ     rows13x1
-	CMPQ    CX, $0x0c
-	JEQ     rows12x1
-	CMPQ    CX, $0x0b
-	JEQ     rows11x1
-	CMPQ    CX, $0x0a
-	JEQ     rows10x1
-	CMPQ    CX, $0x09
-	JEQ     rows9x1
-	CMPQ    CX, $0x08
-	JEQ     rows8x1
-	CMPQ    CX, $0x07
-	JEQ     rows7x1
-	CMPQ    CX, $0x06
-	JEQ     rows6x1
-	CMPQ    CX, $0x05
-	JEQ     rows5x1
-	CMPQ    CX, $0x04
-	JEQ     rows4x1
-	CMPQ    CX, $0x03
-	JEQ     rows3x1
-	CMPQ    CX, $0x02
-	JEQ     rows2x1
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
-	VMOVUPS (CX), Z0
-	JMP     body1x1started
-
-body1x1zero:
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), CX
+	MOVQ   200(AX), AX
+	CMPQ   AX, $0x02
+	JEQ    blocks2
+	CMPQ   CX, $0x0e
+	JEQ    rows14x1
+	CMPQ   CX, $0x0d
+	JEQ    rows13x1
+	CMPQ   CX, $0x0c
+	JEQ    rows12x1
+	CMPQ   CX, $0x0b
+	JEQ    rows11x1
+	CMPQ   CX, $0x0a
+	JEQ    rows10x1
+	CMPQ   CX, $0x09
+	JEQ    rows9x1
+	CMPQ   CX, $0x08
+	JEQ    rows8x1
+	CMPQ   CX, $0x07
+	JEQ    rows7x1
+	CMPQ   CX, $0x06
+	JEQ    rows6x1
+	CMPQ   CX, $0x05
+	JEQ    rows5x1
+	CMPQ   CX, $0x04
+	JEQ    rows4x1
+	CMPQ   CX, $0x03
+	JEQ    rows3x1
+	CMPQ   CX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
-
-body1x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -2961,12 +2926,19 @@ body1x1term:
 	JNZ          body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -2993,32 +2965,22 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	JMP     body2x1started
-
-body2x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-
-body2x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -3042,12 +3004,20 @@ body2x1term:
 	JNZ          body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -3082,34 +3052,23 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	JMP     body3x1started
-
-body3x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-
-body3x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -3135,12 +3094,21 @@ body3x1term:
 	JNZ          body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -3183,36 +3151,24 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	JMP     body4x1started
-
-body4x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-
-body4x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -3243,12 +3199,22 @@ body4x1term:
 	JNZ          body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -3299,38 +3265,25 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	JMP     body5x1started
-
-body5x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-
-body5x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -3363,12 +3316,23 @@ body5x1term:
 	JNZ          body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -3427,40 +3391,26 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	JMP     body6x1started
-
-body6x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-
-body6x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -3495,12 +3445,24 @@ body6x1term:
 	JNZ          body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -3567,20 +3529,7 @@ body6x1limited:
 	RET
 
 rows7x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	JMP     body7x1started
-
-body7x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3588,21 +3537,19 @@ body7x1zero:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-
-body7x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body7x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x1finish
 
 body7x1tap:
 	MOVQ (DI), R9
@@ -3642,12 +3589,25 @@ body7x1term:
 	JNZ          body7x1tap
 
 body7x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+body7x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x1added
 	MOVQ   CX, BX
@@ -3722,21 +3682,7 @@ body7x1limited:
 	RET
 
 rows8x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	JMP     body8x1started
-
-body8x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3745,21 +3691,19 @@ body8x1zero:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-
-body8x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body8x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x1finish
 
 body8x1tap:
 	MOVQ (DI), R9
@@ -3801,12 +3745,26 @@ body8x1term:
 	JNZ          body8x1tap
 
 body8x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+body8x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x1added
 	MOVQ   CX, BX
@@ -3889,22 +3847,7 @@ body8x1limited:
 	RET
 
 rows9x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	JMP     body9x1started
-
-body9x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3914,21 +3857,19 @@ body9x1zero:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-
-body9x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body9x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x1finish
 
 body9x1tap:
 	MOVQ (DI), R9
@@ -3972,12 +3913,27 @@ body9x1term:
 	JNZ          body9x1tap
 
 body9x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+body9x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x1added
 	MOVQ   CX, BX
@@ -4068,23 +4024,7 @@ body9x1limited:
 	RET
 
 rows10x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	JMP     body10x1started
-
-body10x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4095,21 +4035,19 @@ body10x1zero:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-
-body10x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body10x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x1finish
 
 body10x1tap:
 	MOVQ (DI), R9
@@ -4158,12 +4096,28 @@ body10x1term:
 	JNZ          body10x1tap
 
 body10x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+body10x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x1added
 	MOVQ   CX, BX
@@ -4262,24 +4216,7 @@ body10x1limited:
 	RET
 
 rows11x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	JMP     body11x1started
-
-body11x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4291,21 +4228,19 @@ body11x1zero:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-
-body11x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body11x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x1finish
 
 body11x1tap:
 	MOVQ (DI), R9
@@ -4356,12 +4291,29 @@ body11x1term:
 	JNZ          body11x1tap
 
 body11x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x1added
 	MOVQ   CX, BX
@@ -4468,25 +4420,7 @@ body11x1limited:
 	RET
 
 rows12x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	JMP     body12x1started
-
-body12x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4499,21 +4433,19 @@ body12x1zero:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-
-body12x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body12x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x1finish
 
 body12x1tap:
 	MOVQ (DI), R9
@@ -4566,12 +4498,30 @@ body12x1term:
 	JNZ          body12x1tap
 
 body12x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+body12x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x1added
 	MOVQ   CX, BX
@@ -4686,26 +4636,7 @@ body12x1limited:
 	RET
 
 rows13x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	JMP     body13x1started
-
-body13x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4719,21 +4650,19 @@ body13x1zero:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
-
-body13x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body13x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x1finish
 
 body13x1tap:
 	MOVQ (DI), R9
@@ -4791,12 +4720,31 @@ body13x1term:
 	JNZ          body13x1tap
 
 body13x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x1added
 	MOVQ   CX, BX
@@ -4919,27 +4867,7 @@ body13x1limited:
 	RET
 
 rows14x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	JMP     body14x1started
-
-body14x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4954,21 +4882,19 @@ body14x1zero:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-
-body14x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body14x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x1finish
 
 body14x1tap:
 	MOVQ (DI), R9
@@ -5028,12 +4954,32 @@ body14x1term:
 	JNZ          body14x1tap
 
 body14x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
+
+body14x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x1added
 	MOVQ   CX, BX
@@ -5164,58 +5110,48 @@ body14x1limited:
 	RET
 
 blocks2:
-	CMPQ    CX, $0x0e
-	JEQ     rows14x2
-	CMPQ    CX, $0x0d
-	JEQ     rows13x2
-	CMPQ    CX, $0x0c
-	JEQ     rows12x2
-	CMPQ    CX, $0x0b
-	JEQ     rows11x2
-	CMPQ    CX, $0x0a
-	JEQ     rows10x2
-	CMPQ    CX, $0x09
-	JEQ     rows9x2
-	CMPQ    CX, $0x08
-	JEQ     rows8x2
-	CMPQ    CX, $0x07
-	JEQ     rows7x2
-	CMPQ    CX, $0x06
-	JEQ     rows6x2
-	CMPQ    CX, $0x05
-	JEQ     rows5x2
-	CMPQ    CX, $0x04
-	JEQ     rows4x2
-	CMPQ    CX, $0x03
-	JEQ     rows3x2
-	CMPQ    CX, $0x02
-	JEQ     rows2x2
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x2zero
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	JMP     body1x2started
-
-body1x2zero:
+	CMPQ   CX, $0x0e
+	JEQ    rows14x2
+	CMPQ   CX, $0x0d
+	JEQ    rows13x2
+	CMPQ   CX, $0x0c
+	JEQ    rows12x2
+	CMPQ   CX, $0x0b
+	JEQ    rows11x2
+	CMPQ   CX, $0x0a
+	JEQ    rows10x2
+	CMPQ   CX, $0x09
+	JEQ    rows9x2
+	CMPQ   CX, $0x08
+	JEQ    rows8x2
+	CMPQ   CX, $0x07
+	JEQ    rows7x2
+	CMPQ   CX, $0x06
+	JEQ    rows6x2
+	CMPQ   CX, $0x05
+	JEQ    rows5x2
+	CMPQ   CX, $0x04
+	JEQ    rows4x2
+	CMPQ   CX, $0x03
+	JEQ    rows3x2
+	CMPQ   CX, $0x02
+	JEQ    rows2x2
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-
-body1x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x2finish
 
 body1x2tap:
 	MOVQ (DI), R9
@@ -5239,12 +5175,21 @@ body1x2term:
 	JNZ          body1x2tap
 
 body1x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(BX), Z3
+	VADDPS  Z3, Z1, Z1
+
+body1x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x2added
 	MOVQ   CX, BX
@@ -5276,36 +5221,24 @@ body1x2limited:
 	RET
 
 rows2x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	JMP     body2x2started
-
-body2x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-
-body2x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x2finish
 
 body2x2tap:
 	MOVQ (R8), R10
@@ -5332,12 +5265,23 @@ body2x2term:
 	JNZ          body2x2tap
 
 body2x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(SI), Z5
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z3, Z3
+
+body2x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x2added
 	MOVQ   CX, SI
@@ -5382,40 +5326,26 @@ body2x2limited:
 	RET
 
 rows3x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	JMP     body3x2started
-
-body3x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-
-body3x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x2finish
 
 body3x2tap:
 	MOVQ (R8), R10
@@ -5445,12 +5375,25 @@ body3x2term:
 	JNZ          body3x2tap
 
 body3x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(SI), Z7
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z5, Z5
+
+body3x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x2added
 	MOVQ   CX, SI
@@ -5508,21 +5451,7 @@ body3x2limited:
 	RET
 
 rows4x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	JMP     body4x2started
-
-body4x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5531,21 +5460,19 @@ body4x2zero:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-
-body4x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x2finish
 
 body4x2tap:
 	MOVQ (R8), R10
@@ -5581,12 +5508,27 @@ body4x2term:
 	JNZ          body4x2tap
 
 body4x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 64(SI), Z9
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z7, Z7
+
+body4x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x2added
 	MOVQ   CX, SI
@@ -5657,23 +5599,7 @@ body4x2limited:
 	RET
 
 rows5x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	JMP     body5x2started
-
-body5x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5684,21 +5610,19 @@ body5x2zero:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-
-body5x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x2finish
 
 body5x2tap:
 	MOVQ (R8), R10
@@ -5737,12 +5661,29 @@ body5x2term:
 	JNZ          body5x2tap
 
 body5x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS 64(SI), Z11
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z9, Z9
+
+body5x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x2added
 	MOVQ   CX, SI
@@ -5826,25 +5767,7 @@ body5x2limited:
 	RET
 
 rows6x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	JMP     body6x2started
-
-body6x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5857,21 +5780,19 @@ body6x2zero:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-
-body6x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x2finish
 
 body6x2tap:
 	MOVQ (R8), R10
@@ -5913,12 +5834,31 @@ body6x2term:
 	JNZ          body6x2tap
 
 body6x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z10, Z10
+	VMOVUPS 64(SI), Z13
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z11, Z11
+
+body6x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x2added
 	MOVQ   CX, SI
@@ -6015,27 +5955,7 @@ body6x2limited:
 	RET
 
 rows7x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	JMP     body7x2started
-
-body7x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6050,21 +5970,19 @@ body7x2zero:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-
-body7x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body7x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x2finish
 
 body7x2tap:
 	MOVQ (R8), R10
@@ -6112,12 +6030,33 @@ body7x2term:
 	JNZ          body7x2tap
 
 body7x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body7x2biased
+	VMOVUPS (SI), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z12, Z12
+	VMOVUPS 64(SI), Z15
+	VADDPS  Z15, Z1, Z1
+	VADDPS  Z15, Z3, Z3
+	VADDPS  Z15, Z5, Z5
+	VADDPS  Z15, Z7, Z7
+	VADDPS  Z15, Z9, Z9
+	VADDPS  Z15, Z11, Z11
+	VADDPS  Z15, Z13, Z13
+
+body7x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x2added
 	MOVQ   CX, SI
@@ -6227,29 +6166,7 @@ body7x2limited:
 	RET
 
 rows8x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	JMP     body8x2started
-
-body8x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6266,21 +6183,19 @@ body8x2zero:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-
-body8x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body8x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x2finish
 
 body8x2tap:
 	MOVQ (R8), R10
@@ -6331,12 +6246,35 @@ body8x2term:
 	JNZ          body8x2tap
 
 body8x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body8x2biased
+	VMOVUPS (SI), Z16
+	VADDPS  Z16, Z0, Z0
+	VADDPS  Z16, Z2, Z2
+	VADDPS  Z16, Z4, Z4
+	VADDPS  Z16, Z6, Z6
+	VADDPS  Z16, Z8, Z8
+	VADDPS  Z16, Z10, Z10
+	VADDPS  Z16, Z12, Z12
+	VADDPS  Z16, Z14, Z14
+	VMOVUPS 64(SI), Z17
+	VADDPS  Z17, Z1, Z1
+	VADDPS  Z17, Z3, Z3
+	VADDPS  Z17, Z5, Z5
+	VADDPS  Z17, Z7, Z7
+	VADDPS  Z17, Z9, Z9
+	VADDPS  Z17, Z11, Z11
+	VADDPS  Z17, Z13, Z13
+	VADDPS  Z17, Z15, Z15
+
+body8x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x2added
 	MOVQ   CX, SI
@@ -6459,31 +6397,7 @@ body8x2limited:
 	RET
 
 rows9x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	JMP     body9x2started
-
-body9x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6502,21 +6416,19 @@ body9x2zero:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-
-body9x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body9x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x2finish
 
 body9x2tap:
 	MOVQ (R8), R10
@@ -6570,12 +6482,37 @@ body9x2term:
 	JNZ          body9x2tap
 
 body9x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body9x2biased
+	VMOVUPS (SI), Z18
+	VADDPS  Z18, Z0, Z0
+	VADDPS  Z18, Z2, Z2
+	VADDPS  Z18, Z4, Z4
+	VADDPS  Z18, Z6, Z6
+	VADDPS  Z18, Z8, Z8
+	VADDPS  Z18, Z10, Z10
+	VADDPS  Z18, Z12, Z12
+	VADDPS  Z18, Z14, Z14
+	VADDPS  Z18, Z16, Z16
+	VMOVUPS 64(SI), Z19
+	VADDPS  Z19, Z1, Z1
+	VADDPS  Z19, Z3, Z3
+	VADDPS  Z19, Z5, Z5
+	VADDPS  Z19, Z7, Z7
+	VADDPS  Z19, Z9, Z9
+	VADDPS  Z19, Z11, Z11
+	VADDPS  Z19, Z13, Z13
+	VADDPS  Z19, Z15, Z15
+	VADDPS  Z19, Z17, Z17
+
+body9x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x2added
 	MOVQ   CX, SI
@@ -6711,33 +6648,7 @@ body9x2limited:
 	RET
 
 rows10x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	JMP     body10x2started
-
-body10x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6758,21 +6669,19 @@ body10x2zero:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-
-body10x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body10x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x2finish
 
 body10x2tap:
 	MOVQ (R8), R10
@@ -6832,12 +6741,39 @@ body10x2term:
 	JNZ          body10x2tap
 
 body10x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body10x2biased
+	VMOVUPS (SI), Z20
+	VADDPS  Z20, Z0, Z0
+	VADDPS  Z20, Z2, Z2
+	VADDPS  Z20, Z4, Z4
+	VADDPS  Z20, Z6, Z6
+	VADDPS  Z20, Z8, Z8
+	VADDPS  Z20, Z10, Z10
+	VADDPS  Z20, Z12, Z12
+	VADDPS  Z20, Z14, Z14
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z20, Z18, Z18
+	VMOVUPS 64(SI), Z21
+	VADDPS  Z21, Z1, Z1
+	VADDPS  Z21, Z3, Z3
+	VADDPS  Z21, Z5, Z5
+	VADDPS  Z21, Z7, Z7
+	VADDPS  Z21, Z9, Z9
+	VADDPS  Z21, Z11, Z11
+	VADDPS  Z21, Z13, Z13
+	VADDPS  Z21, Z15, Z15
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z21, Z19, Z19
+
+body10x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x2added
 	MOVQ   CX, SI
@@ -6986,35 +6922,7 @@ body10x2limited:
 	RET
 
 rows11x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	JMP     body11x2started
-
-body11x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7037,21 +6945,19 @@ body11x2zero:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-
-body11x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body11x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x2finish
 
 body11x2tap:
 	MOVQ (R8), R10
@@ -7114,12 +7020,41 @@ body11x2term:
 	JNZ          body11x2tap
 
 body11x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body11x2biased
+	VMOVUPS (SI), Z22
+	VADDPS  Z22, Z0, Z0
+	VADDPS  Z22, Z2, Z2
+	VADDPS  Z22, Z4, Z4
+	VADDPS  Z22, Z6, Z6
+	VADDPS  Z22, Z8, Z8
+	VADDPS  Z22, Z10, Z10
+	VADDPS  Z22, Z12, Z12
+	VADDPS  Z22, Z14, Z14
+	VADDPS  Z22, Z16, Z16
+	VADDPS  Z22, Z18, Z18
+	VADDPS  Z22, Z20, Z20
+	VMOVUPS 64(SI), Z23
+	VADDPS  Z23, Z1, Z1
+	VADDPS  Z23, Z3, Z3
+	VADDPS  Z23, Z5, Z5
+	VADDPS  Z23, Z7, Z7
+	VADDPS  Z23, Z9, Z9
+	VADDPS  Z23, Z11, Z11
+	VADDPS  Z23, Z13, Z13
+	VADDPS  Z23, Z15, Z15
+	VADDPS  Z23, Z17, Z17
+	VADDPS  Z23, Z19, Z19
+	VADDPS  Z23, Z21, Z21
+
+body11x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x2added
 	MOVQ   CX, SI
@@ -7281,37 +7216,7 @@ body11x2limited:
 	RET
 
 rows12x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
-	JMP     body12x2started
-
-body12x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7336,21 +7241,19 @@ body12x2zero:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-
-body12x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body12x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x2finish
 
 body12x2tap:
 	MOVQ (R8), R10
@@ -7416,12 +7319,43 @@ body12x2term:
 	JNZ          body12x2tap
 
 body12x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body12x2biased
+	VMOVUPS (SI), Z24
+	VADDPS  Z24, Z0, Z0
+	VADDPS  Z24, Z2, Z2
+	VADDPS  Z24, Z4, Z4
+	VADDPS  Z24, Z6, Z6
+	VADDPS  Z24, Z8, Z8
+	VADDPS  Z24, Z10, Z10
+	VADDPS  Z24, Z12, Z12
+	VADDPS  Z24, Z14, Z14
+	VADDPS  Z24, Z16, Z16
+	VADDPS  Z24, Z18, Z18
+	VADDPS  Z24, Z20, Z20
+	VADDPS  Z24, Z22, Z22
+	VMOVUPS 64(SI), Z25
+	VADDPS  Z25, Z1, Z1
+	VADDPS  Z25, Z3, Z3
+	VADDPS  Z25, Z5, Z5
+	VADDPS  Z25, Z7, Z7
+	VADDPS  Z25, Z9, Z9
+	VADDPS  Z25, Z11, Z11
+	VADDPS  Z25, Z13, Z13
+	VADDPS  Z25, Z15, Z15
+	VADDPS  Z25, Z17, Z17
+	VADDPS  Z25, Z19, Z19
+	VADDPS  Z25, Z21, Z21
+	VADDPS  Z25, Z23, Z23
+
+body12x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x2added
 	MOVQ   CX, SI
@@ -7596,39 +7530,7 @@ body12x2limited:
 	RET
 
 rows13x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
-	VMOVAPS Z0, Z24
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
-	VMOVAPS Z1, Z25
-	JMP     body13x2started
-
-body13x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7655,21 +7557,19 @@ body13x2zero:
 	VPXORD Z23, Z23, Z23
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
-
-body13x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body13x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x2finish
 
 body13x2tap:
 	MOVQ (R8), R10
@@ -7741,12 +7641,45 @@ body13x2term:
 	JNZ          body13x2tap
 
 body13x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body13x2biased
+	VMOVUPS (SI), Z26
+	VADDPS  Z26, Z0, Z0
+	VADDPS  Z26, Z2, Z2
+	VADDPS  Z26, Z4, Z4
+	VADDPS  Z26, Z6, Z6
+	VADDPS  Z26, Z8, Z8
+	VADDPS  Z26, Z10, Z10
+	VADDPS  Z26, Z12, Z12
+	VADDPS  Z26, Z14, Z14
+	VADDPS  Z26, Z16, Z16
+	VADDPS  Z26, Z18, Z18
+	VADDPS  Z26, Z20, Z20
+	VADDPS  Z26, Z22, Z22
+	VADDPS  Z26, Z24, Z24
+	VMOVUPS 64(SI), Z27
+	VADDPS  Z27, Z1, Z1
+	VADDPS  Z27, Z3, Z3
+	VADDPS  Z27, Z5, Z5
+	VADDPS  Z27, Z7, Z7
+	VADDPS  Z27, Z9, Z9
+	VADDPS  Z27, Z11, Z11
+	VADDPS  Z27, Z13, Z13
+	VADDPS  Z27, Z15, Z15
+	VADDPS  Z27, Z17, Z17
+	VADDPS  Z27, Z19, Z19
+	VADDPS  Z27, Z21, Z21
+	VADDPS  Z27, Z23, Z23
+	VADDPS  Z27, Z25, Z25
+
+body13x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x2added
 	MOVQ   CX, SI
@@ -7934,41 +7867,7 @@ body13x2limited:
 	RET
 
 rows14x2:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x2zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
-	VMOVAPS Z0, Z24
-	VMOVAPS Z0, Z26
-	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
-	VMOVAPS Z1, Z25
-	VMOVAPS Z1, Z27
-	JMP     body14x2started
-
-body14x2zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7997,21 +7896,19 @@ body14x2zero:
 	VPXORD Z25, Z25, Z25
 	VPXORD Z26, Z26, Z26
 	VPXORD Z27, Z27, Z27
-
-body14x2started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  152(AX), DI
-	SHLQ  $0x02, DI
-	MOVQ  168(AX), R8
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body14x2finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x2finish
 
 body14x2tap:
 	MOVQ (R8), R10
@@ -8086,12 +7983,47 @@ body14x2term:
 	JNZ          body14x2tap
 
 body14x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body14x2biased
+	VMOVUPS (SI), Z28
+	VADDPS  Z28, Z0, Z0
+	VADDPS  Z28, Z2, Z2
+	VADDPS  Z28, Z4, Z4
+	VADDPS  Z28, Z6, Z6
+	VADDPS  Z28, Z8, Z8
+	VADDPS  Z28, Z10, Z10
+	VADDPS  Z28, Z12, Z12
+	VADDPS  Z28, Z14, Z14
+	VADDPS  Z28, Z16, Z16
+	VADDPS  Z28, Z18, Z18
+	VADDPS  Z28, Z20, Z20
+	VADDPS  Z28, Z22, Z22
+	VADDPS  Z28, Z24, Z24
+	VADDPS  Z28, Z26, Z26
+	VMOVUPS 64(SI), Z29
+	VADDPS  Z29, Z1, Z1
+	VADDPS  Z29, Z3, Z3
+	VADDPS  Z29, Z5, Z5
+	VADDPS  Z29, Z7, Z7
+	VADDPS  Z29, Z9, Z9
+	VADDPS  Z29, Z11, Z11
+	VADDPS  Z29, Z13, Z13
+	VADDPS  Z29, Z15, Z15
+	VADDPS  Z29, Z17, Z17
+	VADDPS  Z29, Z19, Z19
+	VADDPS  Z29, Z21, Z21
+	VADDPS  Z29, Z23, Z23
+	VADDPS  Z29, Z25, Z25
+	VADDPS  Z29, Z27, Z27
+
+body14x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x2added
 	MOVQ   CX, SI
@@ -8294,58 +8226,49 @@ body14x2limited:
 // func lanesAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·lanesAVX512(SB), NOSPLIT, $0-8
-	MOVQ    t+0(FP), AX
-	MOVQ    192(AX), AX
-	CMPQ    AX, $0x0e
-	JEQ     rows14x1
-	CMPQ    AX, $0x0d
-	JEQ     rows13x1
-	CMPQ    AX, $0x0c
-	JEQ     rows12x1
-	CMPQ    AX, $0x0b
-	JEQ     rows11x1
-	CMPQ    AX, $0x0a
-	JEQ     rows10x1
-	CMPQ    AX, $0x09
-	JEQ     rows9x1
-	CMPQ    AX, $0x08
-	JEQ     rows8x1
-	CMPQ    AX, $0x07
-	JEQ     rows7x1
-	CMPQ    AX, $0x06
-	JEQ     rows6x1
-	CMPQ    AX, $0x05
-	JEQ     rows5x1
-	CMPQ    AX, $0x04
-	JEQ     rows4x1
-	CMPQ    AX, $0x03
-	JEQ     rows3x1
-	CMPQ    AX, $0x02
-	JEQ     rows2x1
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
-	VMOVUPS (CX), Z0
-	JMP     body1x1started
-
-body1x1zero:
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), AX
+	CMPQ   AX, $0x0e
+	JEQ    rows14x1
+	CMPQ   AX, $0x0d
+	JEQ    rows13x1
+	CMPQ   AX, $0x0c
+	JEQ    rows12x1
+	CMPQ   AX, $0x0b
+	JEQ    rows11x1
+	CMPQ   AX, $0x0a
+	JEQ    rows10x1
+	CMPQ   AX, $0x09
+	JEQ    rows9x1
+	CMPQ   AX, $0x08
+	JEQ    rows8x1
+	CMPQ   AX, $0x07
+	JEQ    rows7x1
+	CMPQ   AX, $0x06
+	JEQ    rows6x1
+	CMPQ   AX, $0x05
+	JEQ    rows5x1
+	CMPQ   AX, $0x04
+	JEQ    rows4x1
+	CMPQ   AX, $0x03
+	JEQ    rows3x1
+	CMPQ   AX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
-
-body1x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body1x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -8366,12 +8289,19 @@ body1x1term:
 	JNZ         body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -8398,32 +8328,22 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	JMP     body2x1started
-
-body2x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-
-body2x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body2x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -8445,12 +8365,20 @@ body2x1term:
 	JNZ         body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -8485,34 +8413,23 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	JMP     body3x1started
-
-body3x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-
-body3x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body3x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -8535,12 +8452,21 @@ body3x1term:
 	JNZ         body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -8583,36 +8509,24 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	JMP     body4x1started
-
-body4x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-
-body4x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body4x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -8639,12 +8553,22 @@ body4x1term:
 	JNZ         body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -8695,38 +8619,25 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	JMP     body5x1started
-
-body5x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-
-body5x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body5x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -8754,12 +8665,23 @@ body5x1term:
 	JNZ         body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -8818,40 +8740,26 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	JMP     body6x1started
-
-body6x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-
-body6x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body6x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -8880,12 +8788,24 @@ body6x1term:
 	JNZ         body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -8952,20 +8872,7 @@ body6x1limited:
 	RET
 
 rows7x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	JMP     body7x1started
-
-body7x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8973,21 +8880,19 @@ body7x1zero:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-
-body7x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body7x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x1finish
 
 body7x1tap:
 	MOVQ (DI), R9
@@ -9020,12 +8925,25 @@ body7x1term:
 	JNZ         body7x1tap
 
 body7x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+body7x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x1added
 	MOVQ   CX, BX
@@ -9100,21 +9018,7 @@ body7x1limited:
 	RET
 
 rows8x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	JMP     body8x1started
-
-body8x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9123,21 +9027,19 @@ body8x1zero:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-
-body8x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body8x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x1finish
 
 body8x1tap:
 	MOVQ (DI), R9
@@ -9171,12 +9073,26 @@ body8x1term:
 	JNZ         body8x1tap
 
 body8x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+body8x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x1added
 	MOVQ   CX, BX
@@ -9259,22 +9175,7 @@ body8x1limited:
 	RET
 
 rows9x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	JMP     body9x1started
-
-body9x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9284,21 +9185,19 @@ body9x1zero:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-
-body9x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body9x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x1finish
 
 body9x1tap:
 	MOVQ (DI), R9
@@ -9333,12 +9232,27 @@ body9x1term:
 	JNZ         body9x1tap
 
 body9x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+body9x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x1added
 	MOVQ   CX, BX
@@ -9429,23 +9343,7 @@ body9x1limited:
 	RET
 
 rows10x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	JMP     body10x1started
-
-body10x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9456,21 +9354,19 @@ body10x1zero:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-
-body10x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body10x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x1finish
 
 body10x1tap:
 	MOVQ (DI), R9
@@ -9509,12 +9405,28 @@ body10x1term:
 	JNZ         body10x1tap
 
 body10x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+body10x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x1added
 	MOVQ   CX, BX
@@ -9613,24 +9525,7 @@ body10x1limited:
 	RET
 
 rows11x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	JMP     body11x1started
-
-body11x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9642,21 +9537,19 @@ body11x1zero:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-
-body11x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body11x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x1finish
 
 body11x1tap:
 	MOVQ (DI), R9
@@ -9696,12 +9589,29 @@ body11x1term:
 	JNZ         body11x1tap
 
 body11x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x1added
 	MOVQ   CX, BX
@@ -9808,25 +9718,7 @@ body11x1limited:
 	RET
 
 rows12x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	JMP     body12x1started
-
-body12x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9839,21 +9731,19 @@ body12x1zero:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-
-body12x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body12x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x1finish
 
 body12x1tap:
 	MOVQ (DI), R9
@@ -9894,12 +9784,30 @@ body12x1term:
 	JNZ         body12x1tap
 
 body12x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+body12x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x1added
 	MOVQ   CX, BX
@@ -10014,26 +9922,7 @@ body12x1limited:
 	RET
 
 rows13x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	JMP     body13x1started
-
-body13x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10047,21 +9936,19 @@ body13x1zero:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
-
-body13x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body13x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x1finish
 
 body13x1tap:
 	MOVQ (DI), R9
@@ -10106,12 +9993,31 @@ body13x1term:
 	JNZ         body13x1tap
 
 body13x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x1added
 	MOVQ   CX, BX
@@ -10234,27 +10140,7 @@ body13x1limited:
 	RET
 
 rows14x1:
-	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x1zero
-	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
-	JMP     body14x1started
-
-body14x1zero:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10269,21 +10155,19 @@ body14x1zero:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-
-body14x1started:
-	MOVQ  112(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  128(AX), DX
-	MOVQ  160(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  120(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  152(AX), SI
-	SHLQ  $0x02, SI
-	MOVQ  168(AX), DI
-	MOVQ  176(AX), AX
-	TESTQ AX, AX
-	JZ    body14x1finish
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x1finish
 
 body14x1tap:
 	MOVQ (DI), R9
@@ -10329,12 +10213,32 @@ body14x1term:
 	JNZ         body14x1tap
 
 body14x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
+
+body14x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x1added
 	MOVQ   CX, BX
@@ -12030,13 +11934,17 @@ TEXT ·momentsAVX512(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS       (CX), Z5
 	VSUBPS        Z4, Z5, Z5
+	VMULPS        Z5, Z5, Z8
 	VEXTRACTF64X4 $0x01, Z5, Y7
 	VCVTPS2PD     Y7, Z7
 	VCVTPS2PD     Y5, Z6
 	VADDPD        Z6, Z0, Z0
 	VADDPD        Z7, Z1, Z1
-	VFMADD231PD   Z6, Z6, Z2
-	VFMADD231PD   Z7, Z7, Z3
+	VEXTRACTF64X4 $0x01, Z8, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y8, Z6
+	VADDPD        Z6, Z2, Z2
+	VADDPD        Z7, Z3, Z3
 	ADDQ          $+64, CX
 	DECQ          BX
 	JNZ           loop

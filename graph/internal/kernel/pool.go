@@ -30,6 +30,7 @@ type Pool struct {
 	places []place   // where its taps see the input
 	which  []int     // their numbers
 	table  []tap     // where their runs begin
+	chains []chain   // of runs
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.

@@ -5,13 +5,12 @@ package kernel
 // count elements.
 //
 //	for r < rows, v < blocks, l < lanes:
-//	  s = bias[v*lanes+l], or 0
-//	  j = 0
+//	  s, j = 0, 0
 //	  for t in taps, i < t.count:
 //	    s += a[t.at + r*aRow + i*aStep] * b[j*bStep + v*bBlock + l]
 //	    j++
 //	  o = r*cRow + v*cBlock + l
-//	  s += c[o] where add, + residual[o]
+//	  s += bias[v*lanes+l], then c[o] where add, then residual[o]
 //	  c[o] = s, between lo and hi where clamp
 //
 // The forms "lanes" and "most" have one block and read a vector of a, at
@@ -44,12 +43,7 @@ func tilePlain(t *tile) {
 	for v := range t.blocks {
 		for r := 0; r < t.rows; r += 2 {
 			last := min(r+1, t.rows-1) // one row counts as two
-			var s, u [plainLanes]float32
-			if len(t.bias) > 0 {
-				s = [plainLanes]float32(t.bias[v*plainLanes:])
-				u = s
-			}
-			s0, s1, s2, s3, u0, u1, u2, u3 := s[0], s[1], s[2], s[3], u[0], u[1], u[2], u[3]
+			var s0, s1, s2, s3, u0, u1, u2, u3 float32
 			at := v * t.bBlock
 			for _, p := range t.taps {
 				a, c := t.a[p.at+r*t.aRow:], t.a[p.at+last*t.aRow:]
@@ -80,9 +74,6 @@ func tilePlain(t *tile) {
 func lanesPlain(t *tile) {
 	for r := range t.rows {
 		var s [plainLanes]float32
-		if len(t.bias) > 0 {
-			s = [plainLanes]float32(t.bias)
-		}
 		at := 0
 		for _, p := range t.taps {
 			o := p.at + r*t.aRow
@@ -122,6 +113,9 @@ func (t *tile) store(r, v int, s [plainLanes]float32) {
 	o := r*t.cRow + v*t.cBlock
 	c := t.c[o : o+plainLanes]
 	for l, x := range s {
+		if len(t.bias) > 0 {
+			x += t.bias[v*plainLanes+l]
+		}
 		if t.add {
 			x += c[l]
 		}

@@ -181,7 +181,7 @@ func (b *body) field(offset int, elements bool) reg.Register {
 	return r
 }
 
-// start puts the bias, or zero, into the sums.
+// start clears the sums.
 func (s *isa) start(b *body) {
 	if b.largest {
 		t := GP32()
@@ -193,26 +193,14 @@ func (s *isa) start(b *body) {
 		}
 		return
 	}
-	bias := b.field(tileBias, false)
-	TESTQ(bias, bias)
-	JZ(LabelRef(b.name + "zero"))
-	for v := range b.blocks {
-		VMOVUPS(s.at(bias, v), b.sums[0][v])
-		for i := 1; i < b.rows; i++ {
-			VMOVAPS(b.sums[0][v], b.sums[i][v])
-		}
-	}
-	JMP(LabelRef(b.name + "started"))
-	Label(b.name + "zero")
 	for i := range b.rows {
 		for v := range b.blocks {
 			s.zero(b.sums[i][v])
 		}
 	}
-	Label(b.name + "started")
 }
 
-// finish adds what c held, or a residual, limits the sums, and stores them.
+// finish adds the bias, what c held and a residual, limits the sums, and stores them.
 func (s *isa) finish(b *body) {
 	b.args = Load(Param("t"), GP64())
 	c, cRow, cBlock := b.field(tileC, false), b.field(tileCRow, true), b.field(tileCBlock, true)
@@ -233,6 +221,16 @@ func (s *isa) finish(b *body) {
 		}
 	}
 	if !b.largest {
+		bias := b.field(tileBias, false)
+		TESTQ(bias, bias)
+		JZ(LabelRef(b.name + "biased"))
+		for v := range b.blocks {
+			VMOVUPS(s.at(bias, v), b.columns[v])
+			for i := range b.rows {
+				VADDPS(b.columns[v], b.sums[i][v], b.sums[i][v])
+			}
+		}
+		Label(b.name + "biased")
 		CMPB(Mem{Base: b.args, Disp: tileAdd}, U8(0))
 		JEQ(LabelRef(b.name + "added"))
 		each(c, func(m Mem, sum reg.VecPhysical) { VADDPS(m, sum, sum) })
