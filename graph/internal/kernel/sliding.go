@@ -139,11 +139,18 @@ type chain struct {
 }
 
 // chainBlocks is how many blocks of input channels are in a chain: 16 channels of a
-// kernel of several taps, 256 of one.
+// kernel of several taps; of one, as many as suit the size of the image.
 func (s *sliding) chainBlocks() int {
 	channels := 16
 	if len(s.class.places) == 1 {
-		channels = 256
+		switch pixels := s.outH * s.outW; {
+		case pixels <= 100:
+			channels = 256
+		case pixels < 784:
+			channels = 80
+		default:
+			channels = 512
+		}
 	}
 	return max(channels/s.inLanes, 1)
 }
