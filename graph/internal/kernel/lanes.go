@@ -44,10 +44,10 @@ func deviationsPlain(sums []float64, x, dy, y, c []float32) {
 	mean, lo, hi := c[:n], c[n:2*n], c[2*n:3*n]
 	for i, v := range x {
 		l := i % n
-		if y[i] <= lo[l] || y[i] >= hi[l] {
-			continue
+		var g float64
+		if !(y[i] <= lo[l] || y[i] >= hi[l]) {
+			g = float64(dy[i])
 		}
-		g := float64(dy[i])
 		first[l] += g
 		second[l] += g * float64(v-mean[l])
 	}

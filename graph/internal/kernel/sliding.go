@@ -77,6 +77,9 @@ func (p *Pool) slide(s sliding, c class) {
 // measure decides whether bands are copied and how large they are.
 func (s *sliding) measure() {
 	c := &s.class
+	if s.ins == 0 { // no input to step over, the bias alone
+		c.stepH, c.stepW, c.places = 0, 0, nil
+	}
 	top, left, bottom, right := extent(c.places)
 	s.top, s.left = top, left
 	s.inSize, s.outSize = s.inH*s.inW*s.inLanes, s.outH*s.outW*isa.lanes
@@ -90,7 +93,7 @@ func (s *sliding) measure() {
 		c.rows = (s.pixels + c.cols - 1) / c.cols
 		s.width, s.inRow, s.outRow = c.cols, c.cols*s.inLanes, c.cols*isa.lanes
 	}
-	row := s.inBlocks * s.inLanes * s.width * c.stepH
+	row := max(s.inBlocks*s.inLanes*s.width*c.stepH, 1)
 	s.bands = min(c.rows, (c.rows*row+bandFloats-1)/bandFloats)
 	s.pairs = (s.outBlocks + 1) / 2
 	s.shares = 1

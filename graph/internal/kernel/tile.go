@@ -14,8 +14,8 @@ package kernel
 //	  c[o] = s, between lo and hi where clamp
 //
 // The forms "lanes" and "most" have one block and read a vector of a, at
-// a[t.at + r*aRow + i*aStep + l]: lanes multiplies it, most takes the largest and
-// reads no b.
+// a[t.at + r*aRow + i*aStep + l]: lanes multiplies it, most stores the largest, or
+// NaN, as it is and reads no b.
 type tile struct {
 	c              []float32
 	cRow, cBlock   int
@@ -30,7 +30,7 @@ type tile struct {
 	lo, hi         float32
 }
 
-// tap is a run of count terms whose first element of a lies at at.
+// tap is a run of count terms, at least one, whose first element of a lies at at.
 type tap struct{ at, count int }
 
 // plainLanes by two rows of sums and their operands are what the compiler keeps in
