@@ -23,6 +23,19 @@ var loopTests = map[string]func(t *testing.T, r *rand.Rand){
 	"moments":           testMoments,
 	"deviations":        testDeviations,
 	"maxPoolBackward":   testMaxPoolBackward,
+	"winogradInput": func(t *testing.T, r *rand.Rand) {
+		testTransform(t, r, 6, 6, winogradB, func(to, from, scratch []float32, plane, row, tiles int) {
+			isa.winogradInput(to, from, scratch, plane, row, tiles)
+		})
+	},
+	"winogradGradient": func(t *testing.T, r *rand.Rand) {
+		testTransform(t, r, 4, 6, winogradA, func(to, from, scratch []float32, plane, row, tiles int) {
+			isa.winogradGradient(to, from, scratch, plane, row, tiles)
+		})
+	},
+	"winogradOutput":          testWinogradOutput,
+	"winogradWeights":         testWinogradWeights,
+	"winogradWeightsBackward": testWinogradWeightsBackward,
 	"relu": func(t *testing.T, r *rand.Rand) {
 		testVectors(t, r, isa.relu, false, func(a, _ float32) float32 { return max(a, 0) })
 	},
@@ -111,13 +124,13 @@ func (t *tile) terms(f func(a, b int)) {
 	}
 }
 
-// stored is the sum that goes to element o of c, which the bias of a channel begins.
+// stored is the sum that goes to element o of c, with what follows it.
 func (t *tile) stored(o, channel int, term func(a, b int) float64) float32 {
 	s := 0.0
-	if t.bias != nil {
-		s = float64(t.bias[channel])
-	}
 	t.terms(func(a, b int) { s += term(a, b) })
+	if t.bias != nil {
+		s += float64(t.bias[channel])
+	}
 	if t.add {
 		s += float64(t.c[o])
 	}

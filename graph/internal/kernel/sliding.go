@@ -155,7 +155,7 @@ func (s *sliding) chainBlocks() int {
 			channels = 512
 		}
 	}
-	return max(channels/s.inLanes, 1)
+	return max(channels/max(s.inLanes, 1), 1)
 }
 
 // cut lists the chains of a table of all blocks. A class without taps has an empty one.
