@@ -200,15 +200,13 @@ func normForward(t *normalisation, w *worker, i int) {
 }
 
 func normBackward(t *normalisation, w *worker, i int) {
-	count := float64(t.g.N * t.g.HW)
-	c := t.coefficients(w, i, 6, func(_, j int, c []float32) {
-		inv := float64(t.g.inverse(t.variance[j]))
-		c[0] = t.mean[j]
-		c[isa.lanes] = float32(float64(t.gamma[j]) * inv)
-		c[2*isa.lanes] = float32(float64(t.dbeta[j]) / count)
-		c[3*isa.lanes] = float32(float64(t.dgamma[j]) * inv / count)
+	count := float32(t.g.N * t.g.HW)
+	c := t.coefficients(w, i, 7, func(_, j int, c []float32) {
+		inverse := t.g.inverse(t.variance[j])
+		c[0], c[isa.lanes], c[2*isa.lanes] = t.mean[j], inverse, t.gamma[j]
+		c[3*isa.lanes], c[4*isa.lanes] = t.dbeta[j]/count, t.dgamma[j]*inverse/count
 	})
-	t.setLimits(c, 4)
+	t.setLimits(c, 5)
 	isa.normaliseBackward(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.dy, i), t.plane(t.gate, i), c)
 }
 

@@ -245,6 +245,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 				o := out + j*t.cRow
 				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
 				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
+				t.begin = bias != nil && len(c.places) == 1 // as PyTorch's
 				for k := range s.chains {
 					if k == len(s.chains)-1 {
 						t.clamp = s.Clamp
@@ -254,7 +255,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 					}
 					t.taps, t.b = s.chains[k].taps, weights[s.chains[k].first*t.bStep:]
 					f(t)
-					t.bias, t.add = nil, true
+					t.bias, t.add, t.begin = nil, true, false
 				}
 			})
 		}
