@@ -32,7 +32,7 @@ func (p *Pool) eachChannel(t channels, items, size int) {
 // BatchStatistics computes, for x [n,c,hw], mean[j] = average of x[:,j,:] and
 // variance[j] = average of (x[:,j,:] - mean[j])^2, which is the biased
 // variance that normalises a batch. Both sums are in double precision, of
-// deviations from the channel's first element.
+// float32 deviations from the float32 mean, as PyTorch's are.
 func BatchStatistics(p *Pool, mean, variance, x []float32, n, c, hw int) {
 	checkPlanes(x, x, mean, variance, n, c, hw)
 	p.eachChannel(channels{f: batchStatistics, x: x, mean: mean, variance: variance, n: n, c: c, hw: hw}, c, n*hw)
@@ -41,6 +41,11 @@ func BatchStatistics(p *Pool, mean, variance, x []float32, n, c, hw int) {
 // BatchNormForward computes, for x [n,c,hw] and the others [c],
 // y[i,j,k] = (x[i,j,k] - mean[j]) * gamma[j]/sqrt(variance[j]+eps) + beta[j];
 // y may be x. (Ioffe and Szegedy 2015, algorithm 1.)
+//
+// It is computed bit for bit as PyTorch does on a CPU, as x*a + b in one
+// rounding: where the result is within rounding of 0 a ReLU that follows passes
+// its gradient or does not, and in a map of 3x3 one such element changes the
+// gradient of a whole network by a percent.
 func BatchNormForward(p *Pool, y, x, mean, variance, gamma, beta []float32, eps float32, n, c, hw int) {
 	checkPlanes(y, x, mean, variance, n, c, hw)
 	checkPlanes(y, x, gamma, beta, n, c, hw)
@@ -77,49 +82,56 @@ func inverse(variance, eps float32) float64 {
 }
 
 func batchStatistics(t *channels, j int) {
-	count := float64(t.n * t.hw)
+	count := t.n * t.hw
 	if count == 0 {
 		t.mean[j], t.variance[j] = 0, 0
 		return
 	}
-	origin := float64(t.x[j*t.hw])
-	var first, second float64
+	total := 0.0
 	for i := range t.n {
 		at := (i*t.c + j) * t.hw
-		s, q := moments(t.x[at:at+t.hw], origin)
-		first += s
-		second += q
+		total += sum(t.x[at : at+t.hw])
 	}
-	shift := first / count
-	t.mean[j] = float32(origin + shift)
-	t.variance[j] = float32(max(second/count-shift*shift, 0))
+	mean := float32(total / float64(count))
+	total = 0
+	for i := range t.n {
+		at := (i*t.c + j) * t.hw
+		total += squares(t.x[at:at+t.hw], mean)
+	}
+	t.mean[j], t.variance[j] = mean, float32(total)/float32(count)
 }
 
-// moments returns the sums of x-origin and of its square.
-func moments(x []float32, origin float64) (first, second float64) {
-	var s0, s1, q0, q1 float64
-	for ; len(x) >= 2; x = x[2:] {
-		a, b := float64(x[0])-origin, float64(x[1])-origin
-		s0 += a
-		s1 += b
-		q0 += a * a
-		q1 += b * b
+// squares is the sum of (x-mean)^2, in four interleaved chains.
+func squares(x []float32, mean float32) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d := x[0]-mean, x[1]-mean, x[2]-mean, x[3]-mean
+		s0 += float64(a * a)
+		s1 += float64(b * b)
+		s2 += float64(c * c)
+		s3 += float64(d * d)
 	}
 	for _, v := range x {
-		a := float64(v) - origin
-		s0 += a
-		q0 += a * a
+		a := v - mean
+		s0 += float64(a * a)
 	}
-	return s0 + s1, q0 + q1
+	return (s0 + s1) + (s2 + s3)
 }
 
+// affine is the a and b by which channel j is normalised.
+func (t *channels) affine(j int) (a, b float32) {
+	a = float32(inverse(t.variance[j], t.eps)) * t.gamma[j]
+	return a, multiplyAdd(-t.mean[j], a, t.beta[j])
+}
+
+// multiplyAdd is a*b + c in one rounding: in double precision the product is exact.
+func multiplyAdd(a, b, c float32) float32 { return float32(float64(a)*float64(b) + float64(c)) }
+
 func batchNorm(t *channels, i int) {
-	j := i % t.c
 	y, x := t.y[i*t.hw:(i+1)*t.hw], t.x[i*t.hw:(i+1)*t.hw]
-	mean, beta := t.mean[j], t.beta[j]
-	g := float32(float64(t.gamma[j]) * inverse(t.variance[j], t.eps))
+	a, b := t.affine(i % t.c)
 	for k, v := range x {
-		y[k] = (v-mean)*g + beta
+		y[k] = multiplyAdd(v, a, b)
 	}
 }
 

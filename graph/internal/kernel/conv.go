@@ -46,6 +46,13 @@ func ConvForward(p *Pool, g *Conv, y, x, w, bias []float32) {
 		t.grid.rows, t.grid.cols, t.grid.height, t.grid.width = 1, g.OutH*g.OutW, 1, g.H*g.W
 	}
 	q.taps = t.grid.taps
+	if taps := len(t.grid.taps); taps > 1 {
+		q.which = q.which[:0]
+		for k := range taps {
+			q.which = append(q.which, k)
+		}
+		t.a = q.packWeights(packing{w: w, rows: t.m, inner: t.c, rowStep: t.c * taps, innerStep: taps, groupStep: t.m * t.c * taps}, g.Group)
+	}
 	q.launchProduct(t)
 }
 
@@ -77,6 +84,12 @@ func (g *Conv) check(x, w, y []float32) {
 //
 //	out[m,q] = bias[m] + sum over c, t of a[m,c,t] * in[c, pixel q seen from tap t]
 //
+// A block of channels is summed from 0, tap by tap, and then added to what the
+// blocks before gave, and a is packed so: [m, block of channels, t, channel].
+// It is the order of oneDNN, which PyTorch runs on, in its kernels for AVX-512:
+// there each sum is the same, bit for bit. Without, every ReLU whose input is
+// within rounding of 0 may be on another side than PyTorch's.
+//
 // The columns of a block of pixels are brought into the worker's scratch
 // memory, as many channels at a time as stay in a near cache, and multiplied
 // by a block of rows of a: as a patch, or gathered for each tap.
@@ -91,28 +104,36 @@ type product struct {
 
 	patch          patch // without rows: pixels are gathered
 	size           int   // channels at a time
+	at, tail       []int // where the rows of so many channels are among those copied, and of the last ones
 	qSize, qBlocks int   // pixels are split into blocks of qSize
 	mSize, mBlocks int   // and rows into blocks of mSize
 }
 
 const (
 	pixelBlock = 144 // columns gathered; 9 cache lines, odd so that rows spread over the cache's sets
-	depthBlock = 256 // rows gathered: (channel, tap) pairs
+	depthBlock = 256 // rows of Gemm packed at a time
+	tapBlock   = 16  // channels of a sum over several taps
 	rowBlock   = 256 // rows of a used in turn with one gathered block
 	leastTasks = 8   // split further below this, whatever the number of threads
 	leastRows  = 8   // but gather for at least so many rows
 )
 
 func (p *Pool) launchProduct(t product) {
-	t.size, _ = split(t.c, max(depthBlock/max(len(t.grid.taps), 1), 1), 1)
+	t.size = min(t.c, t.block())
 	t.patch.phases, t.patch.at = p.phases, p.at
 	if t.patch.fits(&t.grid, t.m) {
 		t.patch.row = t.patch.row && t.c > 0 && t.outStepW == 1
-		t.patch.index(&t.grid, t.size)
+		t.patch.index(&t.grid)
 		p.phases, p.at = t.patch.phases, t.patch.at
+		t.order(p, t.patch.area)
 		t.qBlocks = t.grid.images * t.patch.down * t.patch.right
 	} else {
 		t.patch = patch{}
+		p.at = p.at[:0]
+		for k := range t.grid.taps {
+			p.at = append(p.at, k*pixelBlock)
+		}
+		t.order(p, len(p.at)*pixelBlock)
 		t.qSize, t.qBlocks = split(t.grid.pixels(), pixelBlock, isa.vector)
 	}
 	t.mSize, t.mBlocks = split(t.m, rowBlock, isa.rows)
@@ -122,6 +143,33 @@ func (p *Pool) launchProduct(t product) {
 	p.tasks.product = t
 	p.launch(&p.tasks.product, t.group*t.qBlocks*t.mBlocks, 1)
 	p.tasks.product = product{}
+}
+
+// block is the number of channels that are summed from 0: oneDNN's.
+func (t *product) block() int {
+	pixels := t.grid.rows * t.grid.cols
+	switch {
+	case len(t.grid.taps) > 1:
+		return tapBlock
+	case pixels <= 100:
+		return 256
+	case pixels < 784:
+		return 80
+	}
+	return 320
+}
+
+// order lists the rows of a block of channels, area apart, tap by tap.
+func (t *product) order(p *Pool, area int) {
+	p.order = p.order[:0]
+	for _, channels := range [2]int{t.size, t.c % max(t.size, 1)} {
+		for _, first := range p.at {
+			for c := range channels {
+				p.order = append(p.order, first+c*area)
+			}
+		}
+	}
+	t.at, t.tail = p.order[:t.size*len(p.at)], p.order[t.size*len(p.at):]
 }
 
 func (t *product) run(w *worker, lo, hi int) {
@@ -142,7 +190,7 @@ func (t *product) gathered(w *worker, qBlock, m0, m1, group int) {
 	q1 := min(q0+t.qSize, t.grid.pixels())
 	taps := len(t.grid.taps)
 	w.segments = t.grid.plan(w.segments, q0, q1, pixelBlock)
-	sums := t.multiply(w, pixelBlock, taps*pixelBlock, w.multiples(t.size*taps, pixelBlock), q1-q0, m0, m1, group)
+	sums := t.multiply(w, pixelBlock, taps*pixelBlock, q1-q0, m0, m1, group)
 
 	w.segments = w.segments[:0] // from sums to out
 	for q := q0; q < q1; {
@@ -164,7 +212,7 @@ func (t *product) patched(w *worker, qBlock, m0, m1, group int) {
 		return
 	}
 	w.segments = g.plan(w.segments, &t.grid, n, i, j)
-	sums := t.multiply(w, patchColumns, g.area, g.at, (rows-1)*g.width+cols, m0, m1, group)
+	sums := t.multiply(w, patchColumns, g.area, (rows-1)*g.width+cols, m0, m1, group)
 
 	w.segments = w.segments[:0]
 	for r := range rows {
@@ -187,15 +235,19 @@ func (t *product) inPlace(w *worker, n, j, columns, m0, m1, group int) {
 
 // multiply copies the listed segments of each channel, area elements, and
 // returns their product with the rows m0 to m1, rows of ld sums.
-func (t *product) multiply(w *worker, ld, area int, at []int, columns, m0, m1, group int) []float32 {
+func (t *product) multiply(w *worker, ld, area, columns, m0, m1, group int) []float32 {
 	taps := len(t.grid.taps)
 	scratch := w.floats(t.mSize*ld + t.size*area + ld)
 	sums, copied := scratch[:t.mSize*ld], scratch[t.mSize*ld:]
 	in := t.in[group*t.c*t.inPlane:]
 	for c0 := 0; c0 == 0 || c0 < t.c; c0 += t.size {
 		c1 := min(c0+t.size, t.c)
+		at := t.at
+		if c1-c0 < t.size {
+			at = t.tail
+		}
 		gather(copied, in, w.segments, c0, c1, t.inPlane, area, t.grid.stepW)
-		isa.multiply(sums, ld, t.biases(group, m0, m1), t.weights(group, m0, c0), t.c*taps, copied, at[:(c1-c0)*taps], m1-m0, columns, c0 > 0)
+		isa.multiply(sums, ld, t.biases(group, m0, m1), t.weights(group, m0, c0), t.c*taps, copied, at, m1-m0, columns, c0 > 0)
 	}
 	return sums
 }

@@ -52,28 +52,46 @@ func (p *Pool) dataClass(g *Conv, dx, dy, w []float32, h, c int) {
 		t.outWidth = g.H * g.W
 	}
 	p.taps = t.grid.taps
-	t.a = p.pack(g.C * t.c * len(p.which))
-	p.tasks.transpose = transpose{y: t.a, w: w, which: p.which, m: t.c, c: t.m, kernel: g.KernelH * g.KernelW}
-	p.launch(&p.tasks.transpose, g.C, 8)
-	p.tasks.transpose = transpose{}
+	t.a = p.packWeights(packing{w: w, rows: t.m, inner: t.c, rowStep: g.KernelH * g.KernelW, innerStep: t.m * g.KernelH * g.KernelW, groupStep: t.m * t.c * g.KernelH * g.KernelW}, g.Group)
 	p.launchProduct(t)
 }
 
-// transpose packs the taps which of w [group,m,c,kernel] into y [group,c,m,which].
-type transpose struct {
-	y, w         []float32
-	which        []int
-	m, c, kernel int
+// packing lays weights out as a product wants them: from w [group], whose
+// element of a row, an inner channel and tap k is at row*rowStep +
+// channel*innerStep + k, to y [group, rows, blocks of inner, which, channel].
+type packing struct {
+	y, w                          []float32
+	which                         []int
+	rows, inner                   int
+	rowStep, innerStep, groupStep int
 }
 
-func (t *transpose) run(_ *worker, lo, hi int) {
+// packWeights packs the taps p.which of all groups.
+func (p *Pool) packWeights(t packing, groups int) []float32 {
+	t.y, t.which = p.pack(groups*t.rows*t.inner*len(p.which)), p.which
+	p.tasks.packing = t
+	p.launch(&p.tasks.packing, groups*t.rows, 8)
+	p.tasks.packing = packing{}
+	return t.y
+}
+
+func (t *packing) run(_ *worker, lo, hi int) {
 	taps := len(t.which)
-	for m := range t.m {
+	if taps == 0 {
+		return
+	}
+	size := min(t.inner, tapBlock)
+	if taps == 1 {
+		size = t.inner
+	}
+	for c := range t.inner {
+		first := c / size * size
+		width := min(size, t.inner-first)
 		for i := lo; i < hi; i++ {
-			from := t.w[((i/t.c*t.m+m)*t.c+i%t.c)*t.kernel:]
-			to := t.y[(i*t.m+m)*taps : (i*t.m+m+1)*taps]
+			from := t.w[i/t.rows*t.groupStep+i%t.rows*t.rowStep+c*t.innerStep:]
+			to := t.y[(i*t.inner+first)*taps+c-first:]
 			for j, k := range t.which {
-				to[j] = from[k]
+				to[j*width] = from[k]
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	}
 	t.patch.phases, t.patch.at = q.phases, q.at
 	if len(t.x.taps) > 1 && t.patch.fits(&t.x, t.m) {
-		t.patch.index(&t.x, 1)
+		t.patch.index(&t.x)
 		q.phases, q.at = t.patch.phases, t.patch.at
 	} else {
 		t.patch = patch{}

@@ -7,7 +7,7 @@ package kernel
 // and the next begins, are computed and dropped. With strides the input is
 // first sorted by phase, the remainders of its rows and columns.
 //
-//	at[c*taps+t] = c*area + phase(t)*height*width + (row of t)*width + (column of t)
+//	at[t] = phase(t)*height*width + (row of t)*width + (column of t)
 type patch struct {
 	rows, cols    int  // output pixels
 	height, width int  // of the input of one phase
@@ -63,8 +63,8 @@ func (g *patch) fits(d *grid, m int) bool {
 	return least*g.right*m <= d.rows*d.cols*(m+copyCost)
 }
 
-// index lists the phases that taps meet, and the places of size channels' taps.
-func (g *patch) index(d *grid, size int) {
+// index lists the phases that taps meet, and the places of the taps in a channel.
+func (g *patch) index(d *grid) {
 	g.phases, g.at = g.phases[:0], g.at[:0]
 	for _, t := range d.taps {
 		h, w := t.h-g.top, t.w-g.left
@@ -79,9 +79,6 @@ func (g *patch) index(d *grid, size int) {
 		g.at = append(g.at, (k*g.height+h/d.stepH)*g.width+w/d.stepW)
 	}
 	g.area = len(g.phases) * g.height * g.width
-	for i := len(d.taps); i < size*len(d.taps); i++ {
-		g.at = append(g.at, g.at[i-len(d.taps)]+g.area)
-	}
 }
 
 // plan lists the segments of the patch whose first pixel is (i, j) of image n,

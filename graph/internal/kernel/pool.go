@@ -29,6 +29,7 @@ type Pool struct {
 	packed []float32 // operands repacked once a call, read by all workers
 	taps   []tap     // of the convolution under way
 	which  []int     // the kernel positions among them
+	order  []int     // of the rows that a product adds up
 	phases []tap     // of its patches
 	at     []int     // of its patches
 }
@@ -44,7 +45,7 @@ type tasks struct {
 	copying     copying
 	product     product
 	correlation correlation
-	transpose   transpose
+	packing     packing
 	depthwise   depthwise
 	gemm        gemm
 	strided     strided
