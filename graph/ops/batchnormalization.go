@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"gorgonia.org/gorgonia"
 
@@ -15,7 +16,7 @@ import (
 // by the stored statistics, or by the batch's own where the Builder says so.
 // https://onnx.ai/onnx/operators/onnx__BatchNormalization.html; opsets 7, 9, 14, 15
 type batchNormalization struct {
-	epsilon  float32
+	epsilon  float64
 	momentum float32
 	n, c, hw int
 }
@@ -30,7 +31,14 @@ func readBatchNormalization(a *Attrs) Form {
 	if a.Outs > 1 {
 		a.fail("outputs for training are not supported; export the model for inference")
 	}
-	return &batchNormalization{epsilon: a.Float("epsilon", 1e-5), momentum: a.Float("momentum", 0.9)}
+	return &batchNormalization{epsilon: decimal(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
+}
+
+// decimal is the number that was written down before it became a float32: 1e-5 itself
+// for the float32 nearest to it, which is 2.6e-8 smaller.
+func decimal(v float32) float64 {
+	d, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
+	return d
 }
 
 func (f *batchNormalization) Infer(in []*Value) ([]*Value, error) {
@@ -58,7 +66,7 @@ func (f *batchNormalization) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	y := make([]float64, len(x))
 	for i := range y {
 		c := i / f.hw % f.c
-		y[i] = (x[i]-mean[c])/math.Sqrt(variance[c]+float64(f.epsilon))*scale[c] + bias[c]
+		y[i] = (x[i]-mean[c])/math.Sqrt(variance[c]+f.epsilon)*scale[c] + bias[c]
 	}
 	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
 }
@@ -74,7 +82,7 @@ func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.No
 	}
 	return []*gorgonia.Node{b.Apply(Kernel{Name: "BatchNormalization", Shape: out[0].Shape,
 		Run: func(y []float32, x [][]float32) {
-			kernel.BatchNormForward(b.Pool, y, x[0], x[3], x[4], x[1], x[2], f.epsilon, f.n, f.c, f.hw)
+			kernel.BatchNormForward(b.Pool, y, x[0], x[3], x[4], x[1], x[2], f.epsilon, batch, f.n, f.c, f.hw)
 		},
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			return f.gradient(b, batch, in, dy, need)

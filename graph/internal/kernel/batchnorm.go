@@ -10,7 +10,7 @@ type channels struct {
 	mean, variance  []float32
 	gamma, beta     []float32
 	dgamma, dbeta   []float32
-	eps             float32
+	eps             float64
 	n, c, hw        int
 	batchStatistics bool
 }
@@ -40,22 +40,23 @@ func BatchStatistics(p *Pool, mean, variance, x []float32, n, c, hw int) {
 
 // BatchNormForward computes, for x [n,c,hw] and the others [c],
 // y[i,j,k] = (x[i,j,k] - mean[j]) * gamma[j]/sqrt(variance[j]+eps) + beta[j];
-// y may be x. (Ioffe and Szegedy 2015, algorithm 1.)
+// y may be x. (Ioffe and Szegedy 2015, algorithm 1.) With batch, mean and
+// variance are of this x, else they are stored ones.
 //
 // It is computed bit for bit as PyTorch does on a CPU, as x*a + b in one
 // rounding: where the result is within rounding of 0 a ReLU that follows passes
 // its gradient or does not, and in a map of 3x3 one such element changes the
 // gradient of a whole network by a percent.
-func BatchNormForward(p *Pool, y, x, mean, variance, gamma, beta []float32, eps float32, n, c, hw int) {
+func BatchNormForward(p *Pool, y, x, mean, variance, gamma, beta []float32, eps float64, batch bool, n, c, hw int) {
 	checkPlanes(y, x, mean, variance, n, c, hw)
 	checkPlanes(y, x, gamma, beta, n, c, hw)
-	p.eachChannel(channels{f: batchNorm, y: y, x: x, mean: mean, variance: variance, gamma: gamma, beta: beta, eps: eps, c: c, hw: hw}, n*c, hw)
+	p.eachChannel(channels{f: batchNorm, y: y, x: x, mean: mean, variance: variance, gamma: gamma, beta: beta, eps: eps, batchStatistics: batch, c: c, hw: hw}, n*c, hw)
 }
 
 // BatchNormReduce computes, for x, dy [n,c,hw] and the others [c],
 // dbeta[j] = sum of dy[:,j,:] and
 // dgamma[j] = sum of dy[:,j,:] * (x[:,j,:] - mean[j]) / sqrt(variance[j]+eps).
-func BatchNormReduce(p *Pool, dgamma, dbeta, x, dy, mean, variance []float32, eps float32, n, c, hw int) {
+func BatchNormReduce(p *Pool, dgamma, dbeta, x, dy, mean, variance []float32, eps float64, n, c, hw int) {
 	checkPlanes(dy, x, dgamma, dbeta, n, c, hw)
 	checkPlanes(dy, x, mean, variance, n, c, hw)
 	p.eachChannel(channels{f: batchNormReduce, x: x, dy: dy, mean: mean, variance: variance, dgamma: dgamma, dbeta: dbeta, eps: eps, n: n, c: c, hw: hw}, c, n*hw)
@@ -67,7 +68,7 @@ func BatchNormReduce(p *Pool, dgamma, dbeta, x, dy, mean, variance []float32, ep
 // gradient: dx = g * (dy - dbeta[j]/count - xhat*dgamma[j]/count), where count
 // is n*hw, xhat the normalised x, and dgamma, dbeta are BatchNormReduce's.
 // Without batch they may be nil. dx may be dy.
-func BatchNormBackward(p *Pool, dx, x, dy, gamma, mean, variance, dgamma, dbeta []float32, eps float32, batch bool, n, c, hw int) {
+func BatchNormBackward(p *Pool, dx, x, dy, gamma, mean, variance, dgamma, dbeta []float32, eps float64, batch bool, n, c, hw int) {
 	checkPlanes(dx, dy, gamma, variance, n, c, hw)
 	if batch {
 		checkPlanes(dx, x, mean, dgamma, n, c, hw)
@@ -77,8 +78,8 @@ func BatchNormBackward(p *Pool, dx, x, dy, gamma, mean, variance, dgamma, dbeta 
 }
 
 // inverse is 1/sqrt(variance+eps).
-func inverse(variance, eps float32) float64 {
-	return 1 / math.Sqrt(float64(variance)+float64(eps))
+func inverse(variance float32, eps float64) float32 {
+	return float32(1 / math.Sqrt(float64(variance)+eps))
 }
 
 func batchStatistics(t *channels, j int) {
@@ -118,9 +119,14 @@ func squares(x []float32, mean float32) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// affine is the a and b by which channel j is normalised.
+// affine is the a and b by which channel j is normalised. With stored
+// statistics PyTorch computes the inverse in float32.
 func (t *channels) affine(j int) (a, b float32) {
-	a = float32(inverse(t.variance[j], t.eps)) * t.gamma[j]
+	inv := inverse(t.variance[j], t.eps)
+	if !t.batchStatistics {
+		inv = 1 / float32(math.Sqrt(float64(t.variance[j]+float32(t.eps))))
+	}
+	a = inv * t.gamma[j]
 	return a, multiplyAdd(-t.mean[j], a, t.beta[j])
 }
 
@@ -145,7 +151,7 @@ func batchNormReduce(t *channels, j int) {
 		dot += d
 	}
 	t.dbeta[j] = float32(sum)
-	t.dgamma[j] = float32(dot * inverse(t.variance[j], t.eps))
+	t.dgamma[j] = float32(dot * float64(inverse(t.variance[j], t.eps)))
 }
 
 // deviation returns the sums of dy and of dy*(x-mean).
@@ -169,19 +175,17 @@ func deviation(x, dy []float32, mean float64) (sum, dot float64) {
 func batchNormBackward(t *channels, i int) {
 	j := i % t.c
 	dx, dy := t.y[i*t.hw:(i+1)*t.hw], t.dy[i*t.hw:(i+1)*t.hw]
-	inv := inverse(t.variance[j], t.eps)
-	g := float32(float64(t.gamma[j]) * inv)
+	inv, gamma := inverse(t.variance[j], t.eps), t.gamma[j]
 	if !t.batchStatistics {
 		for k, d := range dy {
-			dx[k] = d * g
+			dx[k] = d * inv * gamma
 		}
 		return
 	}
 	x, mean := t.x[i*t.hw:(i+1)*t.hw], t.mean[j]
-	count := float64(t.n * t.hw)
-	a := float32(float64(t.dbeta[j]) / count)
-	b := float32(float64(t.dgamma[j]) * inv / count)
+	count := float32(t.n * t.hw)
+	a, b := t.dbeta[j]/count, t.dgamma[j]*inv/count
 	for k, d := range dy {
-		dx[k] = g * (d - a - (x[k]-mean)*b)
+		dx[k] = multiplyAdd(mean-x[k], b, d-a) * inv * gamma
 	}
 }

@@ -42,7 +42,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"ChannelAffine", 2, func() { ChannelAffine(p, y, x, gamma, beta, n, c, hw) }},
 		{"SumChannels", 1, func() { SumChannels(p, mean, x, n, c, hw) }},
 		{"BatchStatistics", 1, func() { BatchStatistics(p, mean, variance, x, n, c, hw) }},
-		{"BatchNormForward", 2, func() { BatchNormForward(p, y, x, mean, variance, gamma, beta, 1e-5, n, c, hw) }},
+		{"BatchNormForward", 2, func() { BatchNormForward(p, y, x, mean, variance, gamma, beta, 1e-5, true, n, c, hw) }},
 		{"BatchNormReduce", 2, func() { BatchNormReduce(p, gamma, beta, x, dy, mean, variance, 1e-5, n, c, hw) }},
 		{"BatchNormBackward", 3, func() { BatchNormBackward(p, y, x, dy, gamma, mean, variance, gamma, beta, 1e-5, true, n, c, hw) }},
 		{"GlobalAveragePool", 1, func() { GlobalAveragePool(p, m, x, n*c, hw) }},

@@ -91,7 +91,9 @@ func TestBatchNorm(t *testing.T) {
 				stored[i] = g * float64(d)
 				batch[i] = g * (float64(d) - dbeta[j]/count - xhat[i]*dgamma[j]/count)
 			}
-			agree(t, pools, "forward", len(x), y, func(p *Pool, y []float32) { BatchNormForward(p, y, x, mean32, variance32, gamma, beta, eps, n, c, hw) })
+			agree(t, pools, "forward", len(x), y, func(p *Pool, y []float32) {
+				BatchNormForward(p, y, x, mean32, variance32, gamma, beta, eps, true, n, c, hw)
+			})
 			agree(t, pools, "dgamma", c, dgamma, func(p *Pool, y []float32) {
 				BatchNormReduce(p, y, make([]float32, c), x, dy, mean32, variance32, eps, n, c, hw)
 			})

@@ -156,7 +156,7 @@ func (t *product) block() int {
 	case pixels < 784:
 		return 80
 	}
-	return 320
+	return 512
 }
 
 // order lists the rows of a block of channels, area apart, tap by tap.

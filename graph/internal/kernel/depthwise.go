@@ -113,18 +113,18 @@ func depthwiseWeights(t *depthwise, m int) {
 	}
 }
 
-// axpyStrided computes y[j] += w * x[j*step].
+// axpyStrided computes y[j] += w * x[j*step], each in one rounding.
 func axpyStrided(y, x []float32, w float32, step int) {
 	if step == 1 {
 		x = x[:len(y)]
 		for j := range y {
-			y[j] += w * x[j]
+			y[j] = multiplyAdd(w, x[j], y[j])
 		}
 		return
 	}
 	o := 0
 	for j := range y {
-		y[j] += w * x[o]
+		y[j] = multiplyAdd(w, x[o], y[j])
 		o += step
 	}
 }
@@ -137,7 +137,7 @@ func axpyScattered(y, x []float32, w float32, step int) {
 	}
 	o := 0
 	for _, v := range x {
-		y[o] += w * v
+		y[o] = multiplyAdd(w, v, y[o])
 		o += step
 	}
 }

@@ -132,7 +132,7 @@ func calls() map[string]func(p *Pool) {
 		"GlobalAveragePoolBackward": func(p *Pool) { GlobalAveragePoolBackward(p, y, v, n*c, hw) },
 		"ChannelAffine":             func(p *Pool) { ChannelAffine(p, y, x, v, u, n, c, hw) },
 		"BatchStatistics":           func(p *Pool) { BatchStatistics(p, s, q, x, n, c, hw) },
-		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, y, x, v, q, u, v, 1e-5, n, c, hw) },
+		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, y, x, v, q, u, v, 1e-5, true, n, c, hw) },
 		"BatchNormReduce":           func(p *Pool) { BatchNormReduce(p, s, u, x, dy, v, q, 1e-5, n, c, hw) },
 		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, y, x, dy, v, u, q, v, u, 1e-5, true, n, c, hw) },
 		"Axpy":                      func(p *Pool) { Axpy(p, y, x, 0) },
