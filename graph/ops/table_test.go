@@ -166,7 +166,7 @@ func TestRowsRefuse(t *testing.T) {
 		{"Cast", 13, []*ops.Value{image}, nil, "UNDEFINED"},
 		{"ConstantOfShape", 13, []*ops.Value{constant(1<<30, 1<<30)}, nil, "too large"},
 		{"Gather", 13, []*ops.Value{float(3), float(1)}, nil, "want INT32 or INT64"},
-		{"NonMaxSuppression", 13, []*ops.Value{image}, nil, `operator "Erf" is not supported`},
+		{"NonMaxSuppression", 13, []*ops.Value{image}, nil, `operator "NonMaxSuppression" is not supported`},
 	} {
 		if out, err := read(w.op, w.opset, w.in, w.attrs...); err == nil || !strings.Contains(err.Error(), w.want) {
 			t.Errorf("%s %v: %v, %v, want an error with %q", w.op, w.attrs, out, err, w.want)

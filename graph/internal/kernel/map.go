@@ -30,3 +30,17 @@ func mappedBackward(v *vector, dx, x, dy []float32) {
 		dx[i] = float32(d)
 	}
 }
+
+// Zip computes y[i] = f(a[i], b[i]), in double precision; y may be a or b.
+func Zip(p *Pool, y, a, b []float32, f func(a, b float64) float64) {
+	if len(b) != len(y) {
+		panic("kernel: elementwise: lengths differ")
+	}
+	p.each(vector{f: zipped, y: y, a: a, b: b, pair: f})
+}
+
+func zipped(v *vector, y, a, b []float32) {
+	for i := range y {
+		y[i] = float32(v.pair(float64(a[i]), float64(b[i])))
+	}
+}

@@ -41,6 +41,7 @@ type tasks struct {
 	channels    channels
 	window      windowTask
 	softmax     softmax
+	reduction   reduction
 	update      update
 	copying     copying
 	product     product
@@ -59,6 +60,7 @@ type task interface {
 // worker is one thread of a Pool and the memory it packs operands into.
 type worker struct {
 	scratch  []float32
+	wide     []float64
 	segments []segment
 	steps    []int // multiples of step
 	step     int
@@ -222,6 +224,14 @@ func (w *worker) floats(n int) []float32 {
 		w.scratch = make([]float32, n)
 	}
 	return w.scratch[:n]
+}
+
+// doubles is floats in double precision.
+func (w *worker) doubles(n int) []float64 {
+	if cap(w.wide) < n {
+		w.wide = make([]float64, n)
+	}
+	return w.wide[:n]
 }
 
 // multiples returns 0, step, 2*step, … of that length.
