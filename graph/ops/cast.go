@@ -49,6 +49,30 @@ func (f *cast) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{t}, nil
 }
 
+// castLike is Cast to the type of its second input.
+// https://onnx.ai/onnx/operators/onnx__CastLike.html; opsets 15, 19 and newer
+type castLike struct{ cast }
+
+func readCastLike(a *Attrs) Form {
+	a.Ignore("saturate", "round_mode") // float8 only
+	return &castLike{}
+}
+
+func (f *castLike) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	f.to = in[1].Type
+	out, err := f.cast.Infer(in[:1])
+	if err == nil && in[0].Const != nil { // whatever the second is
+		var t []*onnx.Tensor
+		if t, err = f.Eval([]*onnx.Tensor{in[0].Const}); err == nil {
+			out[0].Const = t[0]
+		}
+	}
+	return out, err
+}
+
 // castTo converts v to the Go type that holds t.
 func castTo[S int64 | uint64 | float32 | float64](v []S, t onnx.TensorProto_DataType) any {
 	switch t {

@@ -130,6 +130,9 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		k.w, bias = f.norm.into(b, k.w, bias, more)
 		more = more[4:]
 	}
+	// In training the sign of what lies near zero decides what learns: PyTorch's sums are
+	// taken there. Backward the error stays as small as it is.
+	k.fast = !b.Training && !b.Exact && g.WinogradPays()
 	k.args = append(k.args, k.pack())
 	if bias != nil {
 		k.bias = len(k.args)
@@ -151,11 +154,16 @@ type convolution struct {
 	args           []*gorgonia.Node
 	bias, residual int // places in args, or -1
 	limits         limits
+	fast           bool // forward by Winograd's algorithm
 }
 
 // pack is the weights in the order in which the kernels read them.
 func (k *convolution) pack() *gorgonia.Node {
 	b, g := k.b, k.g
+	if k.fast {
+		return b.Apply(Kernel{Name: "Pack", Shape: []int{g.PackedWinograd()},
+			Run: func(y []float32, x [][]float32) { kernel.PackWeightsWinograd(b.Pool, g, y, x[0]) }}, k.w)
+	}
 	return b.Apply(Kernel{Name: "Pack", Shape: []int{g.Packed()},
 		Run: func(y []float32, x [][]float32) { kernel.PackWeights(b.Pool, g, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
@@ -175,7 +183,11 @@ func (k *convolution) apply(shape []int) *gorgonia.Node {
 			if k.residual >= 0 {
 				e.Residual = x[k.residual]
 			}
-			kernel.ConvForward(k.b.Pool, k.g, y, x[0], x[1], e)
+			if k.fast {
+				kernel.ConvForwardWinograd(k.b.Pool, k.g, y, x[0], x[1], e)
+			} else {
+				kernel.ConvForward(k.b.Pool, k.g, y, x[0], x[1], e)
+			}
 		}, Grad: k.gradient}, k.args...)
 }
 
@@ -184,16 +196,15 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 	r := make([]*gorgonia.Node, len(in))
 	dy = b.gate(k.limits, y, dy)
 	if need[0] {
-		w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{g.Packed()},
-			Run: func(y []float32, x [][]float32) { kernel.PackWeightsData(b.Pool, g, y, x[0]) }}, k.w)
-		r[0] = b.Apply(Kernel{Name: "Conv.dx", Shape: in[0].Shape(), Run: func(dx []float32, x [][]float32) {
-			kernel.ConvBackwardData(b.Pool, g, dx, x[0], x[1])
-		}}, dy, w)
+		r[0] = k.dataGradient(in[0], dy)
 	}
 	if need[1] {
-		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(), Run: func(dw []float32, x [][]float32) {
-			kernel.ConvBackwardWeights(b.Pool, g, dw, x[0], x[1])
-		}}, in[0], dy)
+		run := kernel.ConvBackwardWeights
+		if !b.Exact && g.WinogradPays() {
+			run = kernel.ConvBackwardWeightsWinograd
+		}
+		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(),
+			Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, in[0], dy)
 	}
 	if k.bias >= 0 && need[k.bias] {
 		r[k.bias] = b.Apply(Kernel{Name: "SumLanes", Shape: []int{g.M}, Run: func(db []float32, x [][]float32) {
@@ -204,4 +215,16 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 		r[k.residual] = dy
 	}
 	return r
+}
+
+func (k *convolution) dataGradient(x, dy *gorgonia.Node) *gorgonia.Node {
+	b, g := k.b, k.g
+	size, pack, run := g.Packed(), kernel.PackWeightsData, kernel.ConvBackwardData
+	if !b.Exact && g.WinogradPays() {
+		size, pack, run = g.PackedWinograd(), kernel.PackWeightsDataWinograd, kernel.ConvBackwardDataWinograd
+	}
+	w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
+		Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, k.w)
+	return b.Apply(Kernel{Name: "Conv.dx", Shape: x.Shape(),
+		Run: func(dx []float32, x [][]float32) { run(b.Pool, g, dx, x[0], x[1]) }}, dy, w)
 }

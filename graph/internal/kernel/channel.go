@@ -73,7 +73,7 @@ func SumLanes(p *Pool, db, dy []float32, n, c, hw int) {
 	checkLanes(dy, n, c, hw)
 	checkDense(db, c)
 	q := p.acquire()
-	s := q.sumLanes(laneSums{x: dy, n: n, c: c, hw: hw, zero: true})
+	s := q.sumLanes(laneSums{x: dy, n: n, c: c, hw: hw})
 	for j := range c {
 		sum, _ := s.of(j)
 		db[j] = float32(sum)
@@ -88,7 +88,7 @@ func AverageLanes(p *Pool, y, x []float32, n, c, hw int) {
 	checkDense(y, n*c)
 	q := p.acquire()
 	// each image's channels are channels of their own
-	s := q.sumLanes(laneSums{x: x, n: 1, c: n * Blocks(c) * isa.lanes, hw: hw, zero: true})
+	s := q.sumLanes(laneSums{x: x, n: 1, c: n * Blocks(c) * isa.lanes, hw: hw})
 	for i := range n {
 		for j := range c {
 			sum, _ := s.of(i*Blocks(c)*isa.lanes + j)

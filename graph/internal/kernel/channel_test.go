@@ -147,12 +147,14 @@ func testBatchNorm(t *testing.T) {
 			})
 			agree(t, pools, "dx with stored statistics", len(x), stored, func(p *Pool, dx []float32) {
 				out := filled(len(xb))
-				BatchNormBackward(p, g, out, xb, nil, dyb, gamma, mean32, variance32, nil, nil, false)
+				BatchNormBackward(p, g, out, xb, nil, dyb, gamma, mean32, variance32, nil, nil)
 				Unblock(p, dx, out, n, c, hw)
 			})
 			agree(t, pools, "dx with batch statistics", len(x), batch, func(p *Pool, dx []float32) {
 				out := slices.Clone(dyb)
-				BatchNormBackward(p, g, out, xb, nil, out, gamma, mean32, variance32, dgamma32, dbeta32, true)
+				byBatch := *g
+				byBatch.Batch = true
+				BatchNormBackward(p, &byBatch, out, xb, nil, out, gamma, mean32, variance32, dgamma32, dbeta32)
 				Unblock(p, dx, out, n, c, hw)
 			})
 		})
@@ -202,7 +204,7 @@ func testBatchNormLimits(t *testing.T) {
 			j := i / hw % c
 			gated[i] *= float64(gamma[j]) / math.Sqrt(float64(variance[j])+1e-3)
 		}
-		BatchNormBackward(nil, g, d, xb, y, blocked(dy, n, c, hw), gamma, mean, variance, nil, nil, false)
+		BatchNormBackward(nil, g, d, xb, y, blocked(dy, n, c, hw), gamma, mean, variance, nil, nil)
 		Unblock(nil, dx, d, n, c, hw)
 		near(t, "dx", dx, gated, 1e-6)
 	}

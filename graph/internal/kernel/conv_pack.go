@@ -27,6 +27,7 @@ type packing struct {
 	ins, outs int   // channels of one computed group
 	inLanes   int
 	unpack    bool
+	winograd  bool // to 36 transformed planes
 }
 
 // PackWeights packs w [M,C/Group,KernelH,KernelW] for ConvForward.
@@ -66,7 +67,7 @@ func (p *Pool) allTaps(g *Conv) []int {
 func (p *Pool) pack(t packing, which []int) {
 	g := &t.g
 	g.check()
-	if len(t.w) < g.M*(g.C/g.Group)*g.KernelH*g.KernelW || !t.back && len(t.packed) < g.Packed() {
+	if len(t.w) < g.M*(g.C/g.Group)*g.KernelH*g.KernelW || !t.back && !t.winograd && len(t.packed) < g.Packed() {
 		panic("kernel: short weights")
 	}
 	t.which = which
@@ -171,8 +172,11 @@ func (t *packing) dense(w *worker, pair int) {
 	first := 2 * pair * isa.lanes
 	width := min(2, Blocks(t.outs)-2*pair) * isa.lanes
 	outs := min(width, t.outs-first)
-	scratch := w.floats(width * t.inLanes * k)
+	scratch := w.floats(2 * width * t.inLanes * k)
 	at := first * t.ins * len(t.which)
+	if t.winograd {
+		at = first * t.ins // of each plane
+	}
 	for c0 := 0; c0 < t.ins; c0 += t.inLanes {
 		count := min(t.inLanes, t.ins-c0)
 		row := func(in, tap int) []float32 { return scratch[(in*k+tap)*width:][:width] } // of the block
@@ -187,6 +191,11 @@ func (t *packing) dense(w *worker, pair int) {
 			} else { // w[first+out, c0+in, tap]
 				isa.transpose(scratch, width, t.w[(first*g.C+c0)*k:], g.C*k, outs, count*k)
 			}
+		}
+		if t.winograd {
+			t.transform(w, at, scratch, count, width)
+			at += count * width
+			continue
 		}
 		for _, tap := range t.which {
 			for in := range count {
@@ -203,4 +212,17 @@ func (t *packing) dense(w *worker, pair int) {
 			isa.transpose(t.w[(first*g.C+c0)*k:], g.C*k, scratch, width, count*k, outs)
 		}
 	}
+}
+
+// transform transforms the weights of a block of input channels, [channel,tap,width], to
+// 36 planes at at.
+func (t *packing) transform(w *worker, at int, weights []float32, count, width int) {
+	k, plane := len(t.which), t.ins*Blocks(t.outs)*isa.lanes
+	weights, byTap := weights[:len(weights)/2], weights[len(weights)/2:]
+	for j, tap := range t.which {
+		for in := range count {
+			copy(byTap[(j*count+in)*width:], weights[(in*k+tap)*width:][:width])
+		}
+	}
+	isa.winogradWeights(t.packed[at:], byTap, w.transform[:], plane, count*width, count*width/isa.lanes)
 }

@@ -101,7 +101,7 @@ func blockedOutputs(c int) map[string]blockedOutput {
 		ones[i] = 1
 	}
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h, OutW: h, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
-	norm := &Norm{N: n, C: c, HW: h * h, Eps: 1e-5, Clamp: true, Hi: 1}
+	norm := &Norm{N: n, C: c, HW: h * h, Eps: 1e-5, Batch: true, Clamp: true, Hi: 1}
 	outputs := map[string]blockedOutput{
 		"Block":                {size, func(y []float32) { Block(nil, y, x, n, c, h*h) }},
 		"Interleave":           {n * c * h * h, func(y []float32) { Interleave(nil, y, x, n, c, h*h) }},
@@ -114,7 +114,7 @@ func blockedOutputs(c int) map[string]blockedOutput {
 		"MulLanes":             {size, func(y []float32) { MulLanes(nil, y, x, v, n, c, h*h) }},
 		"MulLanesBackward":     {len(v), func(dv []float32) { MulLanesBackward(nil, dv, x, dy, n, c, h*h) }},
 		"BatchNormForward":     {size, func(y []float32) { BatchNormForward(nil, norm, y, x, dy, v, ones, v, v) }},
-		"BatchNormBackward":    {size, func(dx []float32) { BatchNormBackward(nil, norm, dx, x, x, dy, v, v, ones, v, v, true) }},
+		"BatchNormBackward":    {size, func(dx []float32) { BatchNormBackward(nil, norm, dx, x, x, dy, v, v, ones, v, v) }},
 	}
 	convs := map[string]Conv{"": square(n, c, h, c, 3, 1, 1, 1), " strided": square(n, c, h, 2*c, 3, 2, 1, 1), " pointwise": square(n, c, h, c+1, 1, 1, 0, 1),
 		" depthwise": square(n, c, h, c, 3, 1, 1, max(c, 1)), " grouped": square(n, 3*c, h, 3*c, 3, 1, 1, 3)}

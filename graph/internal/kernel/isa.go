@@ -20,6 +20,12 @@ type loops struct {
 	deviations        func(sums []float64, x, dy, y, coefficients []float32)
 	maxPoolBackward   func(dx, x, y, dy []float32, at []int, step int)
 
+	// Winograd's transforms; scratch holds 36 vectors
+	winogradInput, winogradGradient func(to, from, scratch []float32, plane, row, tiles int)
+	winogradOutput                  func(y, m, scratch []float32, plane, row, tiles int, coefficients, residual []float32)
+	winogradWeights                 func(u, w, scratch []float32, plane, wPlane, vectors int)
+	winogradWeightsBackward         func(dw, u, scratch []float32, plane, wPlane, vectors int)
+
 	relu, reluBackward, add func(v *vector, y, a, b []float32)
 }
 
@@ -32,7 +38,9 @@ var plain = &loops{
 	tile: tilePlain, laneTile: lanesPlain, mostTile: mostPlain, transpose: transposePlain, peak: peakPlain,
 	normalise: normalisePlain, normaliseBackward: normaliseBackwardPlain, gate: gatePlain, moments: momentsPlain, deviations: deviationsPlain,
 	maxPoolBackward: maxPoolBackwardPlain,
-	relu:            relu, reluBackward: reluBackward, add: add,
+	winogradInput:   winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
+	winogradWeights: winogradWeightsPlain, winogradWeightsBackward: winogradWeightsBackwardPlain,
+	relu: relu, reluBackward: reluBackward, add: add,
 }
 
 // peakPlain has about as many sums as tilePlain.

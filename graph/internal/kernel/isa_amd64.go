@@ -44,6 +44,21 @@ var (
 		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
 			maxPoolBackwardAVX2(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/8)
 		},
+		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
+			winogradInputAVX2(&v[0], &x[0], &scratch[0], plane, row, tiles)
+		},
+		winogradGradient: func(u, dy, scratch []float32, plane, row, tiles int) {
+			winogradGradientAVX2(&u[0], &dy[0], &scratch[0], plane, row, tiles)
+		},
+		winogradOutput: func(y, m, scratch []float32, plane, row, tiles int, c, residual []float32) {
+			winogradOutputAVX2(&y[0], &m[0], &scratch[0], plane, row, tiles, &c[0], first(residual))
+		},
+		winogradWeights: func(u, w, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsAVX2(&u[0], &w[0], &scratch[0], plane, wPlane, vectors)
+		},
+		winogradWeightsBackward: func(dw, u, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsBackwardAVX2(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
+		},
 		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward), add: inVectors(addAVX2, add),
 	}
 	avx512 = &loops{
@@ -67,6 +82,21 @@ var (
 		},
 		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
 			maxPoolBackwardAVX512(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/16)
+		},
+		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
+			winogradInputAVX512(&v[0], &x[0], &scratch[0], plane, row, tiles)
+		},
+		winogradGradient: func(u, dy, scratch []float32, plane, row, tiles int) {
+			winogradGradientAVX512(&u[0], &dy[0], &scratch[0], plane, row, tiles)
+		},
+		winogradOutput: func(y, m, scratch []float32, plane, row, tiles int, c, residual []float32) {
+			winogradOutputAVX512(&y[0], &m[0], &scratch[0], plane, row, tiles, &c[0], first(residual))
+		},
+		winogradWeights: func(u, w, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsAVX512(&u[0], &w[0], &scratch[0], plane, wPlane, vectors)
+		},
+		winogradWeightsBackward: func(dw, u, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsBackwardAVX512(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
 		},
 		relu: avx2.relu, reluBackward: avx2.reluBackward, add: avx2.add,
 	}

@@ -23,9 +23,20 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-8
 	CMPQ    CX, $0x02
 	JEQ     rows2x1
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
 	VMOVUPS (CX), Y0
 	JMP     body1x1started
 
@@ -67,12 +78,21 @@ body1x1term:
 	JNZ          body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -100,11 +120,24 @@ body1x1limited:
 
 rows2x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
 	JMP     body2x1started
 
 body2x1zero:
@@ -148,12 +181,22 @@ body2x1term:
 	JNZ          body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -189,12 +232,27 @@ body2x1limited:
 
 rows3x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
 	JMP     body3x1started
 
 body3x1zero:
@@ -241,12 +299,23 @@ body3x1term:
 	JNZ          body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -290,13 +359,30 @@ body3x1limited:
 
 rows4x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
 	JMP     body4x1started
 
 body4x1zero:
@@ -349,12 +435,24 @@ body4x1term:
 	JNZ          body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -406,14 +504,33 @@ body4x1limited:
 
 rows5x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
 	JMP     body5x1started
 
 body5x1zero:
@@ -469,12 +586,25 @@ body5x1term:
 	JNZ          body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -534,15 +664,36 @@ body5x1limited:
 
 rows6x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
 	JMP     body6x1started
 
 body6x1zero:
@@ -601,12 +752,26 @@ body6x1term:
 	JNZ          body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -684,9 +849,21 @@ blocks2:
 	CMPQ    CX, $0x02
 	JEQ     rows2x2
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	JMP     body1x2started
+
+body1x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x2zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x2zero
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	JMP     body1x2started
@@ -732,12 +909,23 @@ body1x2term:
 	JNZ          body1x2tap
 
 body1x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x2biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(BX), Y3
+	VADDPS  Y3, Y1, Y1
+
+body1x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x2added
 	MOVQ   CX, BX
@@ -770,13 +958,28 @@ body1x2limited:
 
 rows2x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	JMP     body2x2started
+
+body2x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
 	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
+	VMOVUPS 32(CX), Y3
 	JMP     body2x2started
 
 body2x2zero:
@@ -825,12 +1028,25 @@ body2x2term:
 	JNZ          body2x2tap
 
 body2x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(SI), Y5
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y3, Y3
+
+body2x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x2added
 	MOVQ   CX, SI
@@ -876,15 +1092,33 @@ body2x2limited:
 
 rows3x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	JMP     body3x2started
+
+body3x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
 	JMP     body3x2started
 
 body3x2zero:
@@ -938,12 +1172,27 @@ body3x2term:
 	JNZ          body3x2tap
 
 body3x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y4, Y4
+	VMOVUPS 32(SI), Y7
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y5, Y5
+
+body3x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x2added
 	MOVQ   CX, SI
@@ -1002,17 +1251,38 @@ body3x2limited:
 
 rows4x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	JMP     body4x2started
+
+body4x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
 	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
 	JMP     body4x2started
 
 body4x2zero:
@@ -1074,12 +1344,29 @@ body4x2term:
 	JNZ          body4x2tap
 
 body4x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y6, Y6
+	VMOVUPS 32(SI), Y9
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y9, Y7, Y7
+
+body4x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x2added
 	MOVQ   CX, SI
@@ -1151,19 +1438,43 @@ body4x2limited:
 
 rows5x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
-	VMOVAPS Y0, Y8
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX)(BX*1), Y9
+	JMP     body5x2started
+
+body5x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y8
 	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
-	VMOVAPS Y1, Y9
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 32(CX), Y9
 	JMP     body5x2started
 
 body5x2zero:
@@ -1230,12 +1541,31 @@ body5x2term:
 	JNZ          body5x2tap
 
 body5x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS 32(SI), Y11
+	VADDPS  Y11, Y1, Y1
+	VADDPS  Y11, Y3, Y3
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y7, Y7
+	VADDPS  Y11, Y9, Y9
+
+body5x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x2added
 	MOVQ   CX, SI
@@ -1320,21 +1650,48 @@ body5x2limited:
 
 rows6x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y6
-	VMOVAPS Y0, Y8
-	VMOVAPS Y0, Y10
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX)(BX*1), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	VMOVUPS (CX)(BX*1), Y11
+	JMP     body6x2started
+
+body6x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y10
 	VMOVUPS 32(CX), Y1
-	VMOVAPS Y1, Y3
-	VMOVAPS Y1, Y5
-	VMOVAPS Y1, Y7
-	VMOVAPS Y1, Y9
-	VMOVAPS Y1, Y11
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 32(CX), Y9
+	VMOVUPS 32(CX), Y11
 	JMP     body6x2started
 
 body6x2zero:
@@ -1406,12 +1763,33 @@ body6x2term:
 	JNZ          body6x2tap
 
 body6x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(SI), Y13
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y13, Y9, Y9
+	VADDPS  Y13, Y11, Y11
+
+body6x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x2added
 	MOVQ   CX, SI
@@ -1523,9 +1901,20 @@ TEXT ·lanesAVX2(SB), NOSPLIT, $0-8
 	CMPQ    AX, $0x02
 	JEQ     rows2x1
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
 	VMOVUPS (CX), Y0
 	JMP     body1x1started
 
@@ -1566,12 +1955,21 @@ body1x1term:
 	JNZ         body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -1599,11 +1997,24 @@ body1x1limited:
 
 rows2x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
 	JMP     body2x1started
 
 body2x1zero:
@@ -1645,12 +2056,22 @@ body2x1term:
 	JNZ         body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -1686,12 +2107,27 @@ body2x1limited:
 
 rows3x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
 	JMP     body3x1started
 
 body3x1zero:
@@ -1735,12 +2171,23 @@ body3x1term:
 	JNZ         body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -1784,13 +2231,30 @@ body3x1limited:
 
 rows4x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
 	JMP     body4x1started
 
 body4x1zero:
@@ -1839,12 +2303,24 @@ body4x1term:
 	JNZ         body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -1896,14 +2372,33 @@ body4x1limited:
 
 rows5x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
 	JMP     body5x1started
 
 body5x1zero:
@@ -1954,12 +2449,25 @@ body5x1term:
 	JNZ         body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -2019,15 +2527,36 @@ body5x1limited:
 
 rows6x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y0, Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
 	JMP     body6x1started
 
 body6x1zero:
@@ -2080,12 +2609,26 @@ body6x1term:
 	JNZ         body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -2675,7 +3218,7 @@ doneResidual:
 	RET
 
 // func momentsAVX2(sums *float64, x *float32, origin *float32, vectors int)
-// Requires: AVX, FMA3
+// Requires: AVX
 TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
 	MOVQ    sums+0(FP), AX
 	MOVQ    x+8(FP), CX
@@ -2692,13 +3235,17 @@ TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS      (CX), Y5
 	VSUBPS       Y4, Y5, Y5
+	VMULPS       Y5, Y5, Y8
 	VEXTRACTF128 $0x01, Y5, X7
 	VCVTPS2PD    X7, Y7
 	VCVTPS2PD    X5, Y6
 	VADDPD       Y6, Y0, Y0
 	VADDPD       Y7, Y1, Y1
-	VFMADD231PD  Y6, Y6, Y2
-	VFMADD231PD  Y7, Y7, Y3
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X8, Y6
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
 	ADDQ         $+32, CX
 	DECQ         BX
 	JNZ          loop
@@ -2777,21 +3324,23 @@ TEXT ·normaliseBackwardAVX2(SB), NOSPLIT, $0-48
 	VMOVUPS 96(SI), Y3
 	VMOVUPS 128(SI), Y4
 	VMOVUPS 160(SI), Y5
+	VMOVUPS 192(SI), Y6
 	TESTQ   DI, DI
 	JZ      done
 
 loop:
-	VMOVUPS      (BX), Y7
-	VCMPPS       $0x06, Y4, Y7, Y6
-	VCMPPS       $0x09, Y5, Y7, Y7
-	VANDPS       Y7, Y6, Y6
-	VANDPS       (DX), Y6, Y6
-	VMOVUPS      (CX), Y7
-	VSUBPS       Y0, Y7, Y7
-	VSUBPS       Y2, Y6, Y6
-	VFNMADD231PS Y3, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, (AX)
+	VMOVUPS      (BX), Y8
+	VCMPPS       $0x06, Y5, Y8, Y7
+	VCMPPS       $0x09, Y6, Y8, Y8
+	VANDPS       Y8, Y7, Y7
+	VANDPS       (DX), Y7, Y7
+	VMOVUPS      (CX), Y8
+	VSUBPS       Y0, Y8, Y8
+	VSUBPS       Y3, Y7, Y7
+	VFNMADD231PS Y4, Y8, Y7
+	VMULPS       Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VMOVUPS      Y7, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
 	ADDQ         $+32, DX
@@ -2882,6 +3431,1415 @@ done:
 	VZEROUPPER
 	RET
 
+// func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x40000000, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x40a00000, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 32(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 64(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 160(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 96(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 128(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 224(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 256(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 192(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 352(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 288(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 320(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 416(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 448(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 384(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 544(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 480(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 512(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 608(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 640(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 576(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 736(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 672(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 704(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 800(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 832(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 768(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 928(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 864(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 896(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 992(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 1024(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 960(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 1120(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 1056(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      192(DX), Y1
+	VMOVUPS      384(DX), Y2
+	VMOVUPS      576(DX), Y3
+	VMOVUPS      768(DX), Y4
+	VMOVUPS      960(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      416(DX), Y2
+	VMOVUPS      608(DX), Y3
+	VMOVUPS      800(DX), Y4
+	VMOVUPS      992(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      256(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMOVUPS      640(DX), Y3
+	VMOVUPS      832(DX), Y4
+	VMOVUPS      1024(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      480(DX), Y2
+	VMOVUPS      672(DX), Y3
+	VMOVUPS      864(DX), Y4
+	VMOVUPS      1056(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      320(DX), Y1
+	VMOVUPS      512(DX), Y2
+	VMOVUPS      704(DX), Y3
+	VMOVUPS      896(DX), Y4
+	VMOVUPS      1088(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      160(DX), Y0
+	VMOVUPS      352(DX), Y1
+	VMOVUPS      544(DX), Y2
+	VMOVUPS      736(DX), Y3
+	VMOVUPS      928(DX), Y4
+	VMOVUPS      1120(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	ADDQ         $+128, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX2(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
+	MOVQ         y+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         coefficients+48(FP), DI
+	MOVQ         residual+56(FP), R8
+	MOVQ         plane+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R11
+	LEAQ         (R9)(R9*4), R12
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X15
+	VBROADCASTSS X15, Y15
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x41000000, R10
+	VMOVD        R10, X13
+	VBROADCASTSS X13, Y13
+
+tile:
+	MOVQ        CX, R10
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, (DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 576(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 192(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 384(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 32(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 608(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 224(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 416(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 64(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 640(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 256(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 448(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 96(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 672(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 288(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 480(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 128(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 704(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 320(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 512(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 160(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 736(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 352(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 544(DX)
+	MOVQ        AX, R10
+	MOVQ        R8, R13
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VMOVUPS     128(DX), Y4
+	VMOVUPS     160(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone0
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone0:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     192(DX), Y0
+	VMOVUPS     224(DX), Y1
+	VMOVUPS     256(DX), Y2
+	VMOVUPS     288(DX), Y3
+	VMOVUPS     320(DX), Y4
+	VMOVUPS     352(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone1
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone1:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     384(DX), Y0
+	VMOVUPS     416(DX), Y1
+	VMOVUPS     448(DX), Y2
+	VMOVUPS     480(DX), Y3
+	VMOVUPS     512(DX), Y4
+	VMOVUPS     544(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone2
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone2:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     576(DX), Y0
+	VMOVUPS     608(DX), Y1
+	VMOVUPS     640(DX), Y2
+	VMOVUPS     672(DX), Y3
+	VMOVUPS     704(DX), Y4
+	VMOVUPS     736(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone3
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone3:
+	VMOVUPS 32(DI), Y12
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y7, Y12, Y7
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS 64(DI), Y12
+	VMINPS  Y0, Y12, Y0
+	VMOVUPS Y0, (R10)
+	VMINPS  Y7, Y12, Y7
+	VMOVUPS Y7, 32(R10)
+	VMINPS  Y6, Y12, Y6
+	VMOVUPS Y6, 64(R10)
+	VMINPS  Y5, Y12, Y5
+	VMOVUPS Y5, 96(R10)
+	ADDQ    $+32, CX
+	ADDQ    $+128, AX
+	TESTQ   R8, R8
+	JZ      next
+	ADDQ    $+128, R8
+
+next:
+	DECQ SI
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX2(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         u+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ        CX, R8
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y3, 160(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 32(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 64(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 96(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 128(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, 192(DX)
+	VMOVUPS     Y3, 352(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 224(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 256(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 288(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 320(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, 384(DX)
+	VMOVUPS     Y3, 544(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 416(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 448(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 480(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 512(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	VMOVUPS     Y0, 576(DX)
+	VMOVUPS     Y3, 736(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 608(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 640(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 672(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 704(DX)
+	MOVQ        AX, R8
+	VMOVUPS     (DX), Y0
+	VMOVUPS     192(DX), Y1
+	VMOVUPS     384(DX), Y2
+	VMOVUPS     576(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     32(DX), Y0
+	VMOVUPS     224(DX), Y1
+	VMOVUPS     416(DX), Y2
+	VMOVUPS     608(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     64(DX), Y0
+	VMOVUPS     256(DX), Y1
+	VMOVUPS     448(DX), Y2
+	VMOVUPS     640(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     96(DX), Y0
+	VMOVUPS     288(DX), Y1
+	VMOVUPS     480(DX), Y2
+	VMOVUPS     672(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     128(DX), Y0
+	VMOVUPS     320(DX), Y1
+	VMOVUPS     512(DX), Y2
+	VMOVUPS     704(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     160(DX), Y0
+	VMOVUPS     352(DX), Y1
+	VMOVUPS     544(DX), Y2
+	VMOVUPS     736(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	ADDQ        $+128, CX
+	ADDQ        $+32, AX
+	DECQ        SI
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradWeightsAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X12
+	VBROADCASTSS X12, Y12
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         u+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	ADDQ         BX, R8
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 32(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 64(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 96(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 128(DX)
+	VMOVUPS      Y2, 160(DX)
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	ADDQ         BX, R8
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, 192(DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 224(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 256(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 288(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 320(DX)
+	VMOVUPS      Y2, 352(DX)
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, 384(DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 416(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 448(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 480(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 512(DX)
+	VMOVUPS      Y2, 544(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      192(DX), Y1
+	VMOVUPS      384(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      416(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      256(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      480(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      320(DX), Y1
+	VMOVUPS      512(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      160(DX), Y0
+	VMOVUPS      352(DX), Y1
+	VMOVUPS      544(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	ADDQ         $+32, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradWeightsBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X12
+	VBROADCASTSS X12, Y12
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         dw+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 192(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 384(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 32(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 224(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 416(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 64(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 256(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 448(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 96(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 288(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 480(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 128(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 320(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 512(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 160(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 352(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 544(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      128(DX), Y4
+	VMOVUPS      160(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      192(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      256(DX), Y2
+	VMOVUPS      288(DX), Y3
+	VMOVUPS      320(DX), Y4
+	VMOVUPS      352(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      384(DX), Y0
+	VMOVUPS      416(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMOVUPS      480(DX), Y3
+	VMOVUPS      512(DX), Y4
+	VMOVUPS      544(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         $+32, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
 // func tileAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·tileAVX512(SB), NOSPLIT, $0-8
@@ -2917,9 +4875,20 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-8
 	CMPQ    CX, $0x02
 	JEQ     rows2x1
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
 	VMOVUPS (CX), Z0
 	JMP     body1x1started
 
@@ -2961,12 +4930,21 @@ body1x1term:
 	JNZ          body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -2994,11 +4972,24 @@ body1x1limited:
 
 rows2x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
 	JMP     body2x1started
 
 body2x1zero:
@@ -3042,12 +5033,22 @@ body2x1term:
 	JNZ          body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -3083,12 +5084,27 @@ body2x1limited:
 
 rows3x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
 	JMP     body3x1started
 
 body3x1zero:
@@ -3135,12 +5151,23 @@ body3x1term:
 	JNZ          body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -3184,13 +5211,30 @@ body3x1limited:
 
 rows4x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
 	JMP     body4x1started
 
 body4x1zero:
@@ -3243,12 +5287,24 @@ body4x1term:
 	JNZ          body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -3300,14 +5356,33 @@ body4x1limited:
 
 rows5x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
 	JMP     body5x1started
 
 body5x1zero:
@@ -3363,12 +5438,25 @@ body5x1term:
 	JNZ          body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -3428,15 +5516,36 @@ body5x1limited:
 
 rows6x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
 	JMP     body6x1started
 
 body6x1zero:
@@ -3495,12 +5604,26 @@ body6x1term:
 	JNZ          body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -3568,16 +5691,39 @@ body6x1limited:
 
 rows7x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
 	JMP     body7x1started
 
 body7x1zero:
@@ -3642,12 +5788,27 @@ body7x1term:
 	JNZ          body7x1tap
 
 body7x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+body7x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x1added
 	MOVQ   CX, BX
@@ -3723,17 +5884,42 @@ body7x1limited:
 
 rows8x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
 	JMP     body8x1started
 
 body8x1zero:
@@ -3801,12 +5987,28 @@ body8x1term:
 	JNZ          body8x1tap
 
 body8x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+body8x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x1added
 	MOVQ   CX, BX
@@ -3890,18 +6092,45 @@ body8x1limited:
 
 rows9x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
 	JMP     body9x1started
 
 body9x1zero:
@@ -3972,12 +6201,29 @@ body9x1term:
 	JNZ          body9x1tap
 
 body9x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+body9x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x1added
 	MOVQ   CX, BX
@@ -4069,19 +6315,48 @@ body9x1limited:
 
 rows10x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
 	JMP     body10x1started
 
 body10x1zero:
@@ -4158,12 +6433,30 @@ body10x1term:
 	JNZ          body10x1tap
 
 body10x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+body10x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x1added
 	MOVQ   CX, BX
@@ -4263,20 +6556,51 @@ body10x1limited:
 
 rows11x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
 	JMP     body11x1started
 
 body11x1zero:
@@ -4356,12 +6680,31 @@ body11x1term:
 	JNZ          body11x1tap
 
 body11x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x1added
 	MOVQ   CX, BX
@@ -4469,21 +6812,54 @@ body11x1limited:
 
 rows12x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
 	JMP     body12x1started
 
 body12x1zero:
@@ -4566,12 +6942,32 @@ body12x1term:
 	JNZ          body12x1tap
 
 body12x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+body12x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x1added
 	MOVQ   CX, BX
@@ -4687,22 +7083,57 @@ body12x1limited:
 
 rows13x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body13x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
 	JMP     body13x1started
 
 body13x1zero:
@@ -4791,12 +7222,33 @@ body13x1term:
 	JNZ          body13x1tap
 
 body13x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x1added
 	MOVQ   CX, BX
@@ -4920,23 +7372,60 @@ body13x1limited:
 
 rows14x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body14x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z13
 	JMP     body14x1started
 
 body14x1zero:
@@ -5028,12 +7517,34 @@ body14x1term:
 	JNZ          body14x1tap
 
 body14x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
+
+body14x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x1added
 	MOVQ   CX, BX
@@ -5191,9 +7702,21 @@ blocks2:
 	CMPQ    CX, $0x02
 	JEQ     rows2x2
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(DX*1), Z1
+	JMP     body1x2started
+
+body1x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x2zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x2zero
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	JMP     body1x2started
@@ -5239,12 +7762,23 @@ body1x2term:
 	JNZ          body1x2tap
 
 body1x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x2biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(BX), Z3
+	VADDPS  Z3, Z1, Z1
+
+body1x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x2added
 	MOVQ   CX, BX
@@ -5277,13 +7811,28 @@ body1x2limited:
 
 rows2x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	JMP     body2x2started
+
+body2x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
+	VMOVUPS 64(CX), Z3
 	JMP     body2x2started
 
 body2x2zero:
@@ -5332,12 +7881,25 @@ body2x2term:
 	JNZ          body2x2tap
 
 body2x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(SI), Z5
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z3, Z3
+
+body2x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x2added
 	MOVQ   CX, SI
@@ -5383,15 +7945,33 @@ body2x2limited:
 
 rows3x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	JMP     body3x2started
+
+body3x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
 	JMP     body3x2started
 
 body3x2zero:
@@ -5445,12 +8025,27 @@ body3x2term:
 	JNZ          body3x2tap
 
 body3x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(SI), Z7
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z5, Z5
+
+body3x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x2added
 	MOVQ   CX, SI
@@ -5509,17 +8104,38 @@ body3x2limited:
 
 rows4x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	JMP     body4x2started
+
+body4x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
 	JMP     body4x2started
 
 body4x2zero:
@@ -5581,12 +8197,29 @@ body4x2term:
 	JNZ          body4x2tap
 
 body4x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 64(SI), Z9
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z7, Z7
+
+body4x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x2added
 	MOVQ   CX, SI
@@ -5658,19 +8291,43 @@ body4x2limited:
 
 rows5x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	JMP     body5x2started
+
+body5x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
 	JMP     body5x2started
 
 body5x2zero:
@@ -5737,12 +8394,31 @@ body5x2term:
 	JNZ          body5x2tap
 
 body5x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS 64(SI), Z11
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z9, Z9
+
+body5x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x2added
 	MOVQ   CX, SI
@@ -5827,21 +8503,48 @@ body5x2limited:
 
 rows6x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	JMP     body6x2started
+
+body6x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
 	JMP     body6x2started
 
 body6x2zero:
@@ -5913,12 +8616,33 @@ body6x2term:
 	JNZ          body6x2tap
 
 body6x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z10, Z10
+	VMOVUPS 64(SI), Z13
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z11, Z11
+
+body6x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x2added
 	MOVQ   CX, SI
@@ -6016,23 +8740,53 @@ body6x2limited:
 
 rows7x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body7x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	JMP     body7x2started
+
+body7x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
 	JMP     body7x2started
 
 body7x2zero:
@@ -6112,12 +8866,35 @@ body7x2term:
 	JNZ          body7x2tap
 
 body7x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body7x2biased
+	VMOVUPS (SI), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z12, Z12
+	VMOVUPS 64(SI), Z15
+	VADDPS  Z15, Z1, Z1
+	VADDPS  Z15, Z3, Z3
+	VADDPS  Z15, Z5, Z5
+	VADDPS  Z15, Z7, Z7
+	VADDPS  Z15, Z9, Z9
+	VADDPS  Z15, Z11, Z11
+	VADDPS  Z15, Z13, Z13
+
+body7x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x2added
 	MOVQ   CX, SI
@@ -6228,25 +9005,58 @@ body7x2limited:
 
 rows8x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body8x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	JMP     body8x2started
+
+body8x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
 	JMP     body8x2started
 
 body8x2zero:
@@ -6331,12 +9141,37 @@ body8x2term:
 	JNZ          body8x2tap
 
 body8x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body8x2biased
+	VMOVUPS (SI), Z16
+	VADDPS  Z16, Z0, Z0
+	VADDPS  Z16, Z2, Z2
+	VADDPS  Z16, Z4, Z4
+	VADDPS  Z16, Z6, Z6
+	VADDPS  Z16, Z8, Z8
+	VADDPS  Z16, Z10, Z10
+	VADDPS  Z16, Z12, Z12
+	VADDPS  Z16, Z14, Z14
+	VMOVUPS 64(SI), Z17
+	VADDPS  Z17, Z1, Z1
+	VADDPS  Z17, Z3, Z3
+	VADDPS  Z17, Z5, Z5
+	VADDPS  Z17, Z7, Z7
+	VADDPS  Z17, Z9, Z9
+	VADDPS  Z17, Z11, Z11
+	VADDPS  Z17, Z13, Z13
+	VADDPS  Z17, Z15, Z15
+
+body8x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x2added
 	MOVQ   CX, SI
@@ -6460,27 +9295,63 @@ body8x2limited:
 
 rows9x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body9x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	JMP     body9x2started
+
+body9x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
 	JMP     body9x2started
 
 body9x2zero:
@@ -6570,12 +9441,39 @@ body9x2term:
 	JNZ          body9x2tap
 
 body9x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body9x2biased
+	VMOVUPS (SI), Z18
+	VADDPS  Z18, Z0, Z0
+	VADDPS  Z18, Z2, Z2
+	VADDPS  Z18, Z4, Z4
+	VADDPS  Z18, Z6, Z6
+	VADDPS  Z18, Z8, Z8
+	VADDPS  Z18, Z10, Z10
+	VADDPS  Z18, Z12, Z12
+	VADDPS  Z18, Z14, Z14
+	VADDPS  Z18, Z16, Z16
+	VMOVUPS 64(SI), Z19
+	VADDPS  Z19, Z1, Z1
+	VADDPS  Z19, Z3, Z3
+	VADDPS  Z19, Z5, Z5
+	VADDPS  Z19, Z7, Z7
+	VADDPS  Z19, Z9, Z9
+	VADDPS  Z19, Z11, Z11
+	VADDPS  Z19, Z13, Z13
+	VADDPS  Z19, Z15, Z15
+	VADDPS  Z19, Z17, Z17
+
+body9x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x2added
 	MOVQ   CX, SI
@@ -6712,29 +9610,68 @@ body9x2limited:
 
 rows10x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body10x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	JMP     body10x2started
+
+body10x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
 	JMP     body10x2started
 
 body10x2zero:
@@ -6832,12 +9769,41 @@ body10x2term:
 	JNZ          body10x2tap
 
 body10x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body10x2biased
+	VMOVUPS (SI), Z20
+	VADDPS  Z20, Z0, Z0
+	VADDPS  Z20, Z2, Z2
+	VADDPS  Z20, Z4, Z4
+	VADDPS  Z20, Z6, Z6
+	VADDPS  Z20, Z8, Z8
+	VADDPS  Z20, Z10, Z10
+	VADDPS  Z20, Z12, Z12
+	VADDPS  Z20, Z14, Z14
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z20, Z18, Z18
+	VMOVUPS 64(SI), Z21
+	VADDPS  Z21, Z1, Z1
+	VADDPS  Z21, Z3, Z3
+	VADDPS  Z21, Z5, Z5
+	VADDPS  Z21, Z7, Z7
+	VADDPS  Z21, Z9, Z9
+	VADDPS  Z21, Z11, Z11
+	VADDPS  Z21, Z13, Z13
+	VADDPS  Z21, Z15, Z15
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z21, Z19, Z19
+
+body10x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x2added
 	MOVQ   CX, SI
@@ -6987,31 +9953,73 @@ body10x2limited:
 
 rows11x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body11x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	JMP     body11x2started
+
+body11x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
 	JMP     body11x2started
 
 body11x2zero:
@@ -7114,12 +10122,43 @@ body11x2term:
 	JNZ          body11x2tap
 
 body11x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body11x2biased
+	VMOVUPS (SI), Z22
+	VADDPS  Z22, Z0, Z0
+	VADDPS  Z22, Z2, Z2
+	VADDPS  Z22, Z4, Z4
+	VADDPS  Z22, Z6, Z6
+	VADDPS  Z22, Z8, Z8
+	VADDPS  Z22, Z10, Z10
+	VADDPS  Z22, Z12, Z12
+	VADDPS  Z22, Z14, Z14
+	VADDPS  Z22, Z16, Z16
+	VADDPS  Z22, Z18, Z18
+	VADDPS  Z22, Z20, Z20
+	VMOVUPS 64(SI), Z23
+	VADDPS  Z23, Z1, Z1
+	VADDPS  Z23, Z3, Z3
+	VADDPS  Z23, Z5, Z5
+	VADDPS  Z23, Z7, Z7
+	VADDPS  Z23, Z9, Z9
+	VADDPS  Z23, Z11, Z11
+	VADDPS  Z23, Z13, Z13
+	VADDPS  Z23, Z15, Z15
+	VADDPS  Z23, Z17, Z17
+	VADDPS  Z23, Z19, Z19
+	VADDPS  Z23, Z21, Z21
+
+body11x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x2added
 	MOVQ   CX, SI
@@ -7282,33 +10321,78 @@ body11x2limited:
 
 rows12x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body12x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	JMP     body12x2started
+
+body12x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
 	JMP     body12x2started
 
 body12x2zero:
@@ -7416,12 +10500,45 @@ body12x2term:
 	JNZ          body12x2tap
 
 body12x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body12x2biased
+	VMOVUPS (SI), Z24
+	VADDPS  Z24, Z0, Z0
+	VADDPS  Z24, Z2, Z2
+	VADDPS  Z24, Z4, Z4
+	VADDPS  Z24, Z6, Z6
+	VADDPS  Z24, Z8, Z8
+	VADDPS  Z24, Z10, Z10
+	VADDPS  Z24, Z12, Z12
+	VADDPS  Z24, Z14, Z14
+	VADDPS  Z24, Z16, Z16
+	VADDPS  Z24, Z18, Z18
+	VADDPS  Z24, Z20, Z20
+	VADDPS  Z24, Z22, Z22
+	VMOVUPS 64(SI), Z25
+	VADDPS  Z25, Z1, Z1
+	VADDPS  Z25, Z3, Z3
+	VADDPS  Z25, Z5, Z5
+	VADDPS  Z25, Z7, Z7
+	VADDPS  Z25, Z9, Z9
+	VADDPS  Z25, Z11, Z11
+	VADDPS  Z25, Z13, Z13
+	VADDPS  Z25, Z15, Z15
+	VADDPS  Z25, Z17, Z17
+	VADDPS  Z25, Z19, Z19
+	VADDPS  Z25, Z21, Z21
+	VADDPS  Z25, Z23, Z23
+
+body12x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x2added
 	MOVQ   CX, SI
@@ -7597,35 +10714,83 @@ body12x2limited:
 
 rows13x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body13x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
-	VMOVAPS Z0, Z24
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX)(BX*1), Z25
+	JMP     body13x2started
+
+body13x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX), Z24
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
-	VMOVAPS Z1, Z25
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
+	VMOVUPS 64(CX), Z25
 	JMP     body13x2started
 
 body13x2zero:
@@ -7741,12 +10906,47 @@ body13x2term:
 	JNZ          body13x2tap
 
 body13x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body13x2biased
+	VMOVUPS (SI), Z26
+	VADDPS  Z26, Z0, Z0
+	VADDPS  Z26, Z2, Z2
+	VADDPS  Z26, Z4, Z4
+	VADDPS  Z26, Z6, Z6
+	VADDPS  Z26, Z8, Z8
+	VADDPS  Z26, Z10, Z10
+	VADDPS  Z26, Z12, Z12
+	VADDPS  Z26, Z14, Z14
+	VADDPS  Z26, Z16, Z16
+	VADDPS  Z26, Z18, Z18
+	VADDPS  Z26, Z20, Z20
+	VADDPS  Z26, Z22, Z22
+	VADDPS  Z26, Z24, Z24
+	VMOVUPS 64(SI), Z27
+	VADDPS  Z27, Z1, Z1
+	VADDPS  Z27, Z3, Z3
+	VADDPS  Z27, Z5, Z5
+	VADDPS  Z27, Z7, Z7
+	VADDPS  Z27, Z9, Z9
+	VADDPS  Z27, Z11, Z11
+	VADDPS  Z27, Z13, Z13
+	VADDPS  Z27, Z15, Z15
+	VADDPS  Z27, Z17, Z17
+	VADDPS  Z27, Z19, Z19
+	VADDPS  Z27, Z21, Z21
+	VADDPS  Z27, Z23, Z23
+	VADDPS  Z27, Z25, Z25
+
+body13x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x2added
 	MOVQ   CX, SI
@@ -7935,37 +11135,88 @@ body13x2limited:
 
 rows14x2:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x2zero
+	CMPB    210(AX), $0x00
+	JEQ     body14x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z14
-	VMOVAPS Z0, Z16
-	VMOVAPS Z0, Z18
-	VMOVAPS Z0, Z20
-	VMOVAPS Z0, Z22
-	VMOVAPS Z0, Z24
-	VMOVAPS Z0, Z26
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX)(BX*1), Z25
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z26
+	VMOVUPS (CX)(BX*1), Z27
+	JMP     body14x2started
+
+body14x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX), Z26
 	VMOVUPS 64(CX), Z1
-	VMOVAPS Z1, Z3
-	VMOVAPS Z1, Z5
-	VMOVAPS Z1, Z7
-	VMOVAPS Z1, Z9
-	VMOVAPS Z1, Z11
-	VMOVAPS Z1, Z13
-	VMOVAPS Z1, Z15
-	VMOVAPS Z1, Z17
-	VMOVAPS Z1, Z19
-	VMOVAPS Z1, Z21
-	VMOVAPS Z1, Z23
-	VMOVAPS Z1, Z25
-	VMOVAPS Z1, Z27
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
+	VMOVUPS 64(CX), Z25
+	VMOVUPS 64(CX), Z27
 	JMP     body14x2started
 
 body14x2zero:
@@ -8086,12 +11337,49 @@ body14x2term:
 	JNZ          body14x2tap
 
 body14x2finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x2biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body14x2biased
+	VMOVUPS (SI), Z28
+	VADDPS  Z28, Z0, Z0
+	VADDPS  Z28, Z2, Z2
+	VADDPS  Z28, Z4, Z4
+	VADDPS  Z28, Z6, Z6
+	VADDPS  Z28, Z8, Z8
+	VADDPS  Z28, Z10, Z10
+	VADDPS  Z28, Z12, Z12
+	VADDPS  Z28, Z14, Z14
+	VADDPS  Z28, Z16, Z16
+	VADDPS  Z28, Z18, Z18
+	VADDPS  Z28, Z20, Z20
+	VADDPS  Z28, Z22, Z22
+	VADDPS  Z28, Z24, Z24
+	VADDPS  Z28, Z26, Z26
+	VMOVUPS 64(SI), Z29
+	VADDPS  Z29, Z1, Z1
+	VADDPS  Z29, Z3, Z3
+	VADDPS  Z29, Z5, Z5
+	VADDPS  Z29, Z7, Z7
+	VADDPS  Z29, Z9, Z9
+	VADDPS  Z29, Z11, Z11
+	VADDPS  Z29, Z13, Z13
+	VADDPS  Z29, Z15, Z15
+	VADDPS  Z29, Z17, Z17
+	VADDPS  Z29, Z19, Z19
+	VADDPS  Z29, Z21, Z21
+	VADDPS  Z29, Z23, Z23
+	VADDPS  Z29, Z25, Z25
+	VADDPS  Z29, Z27, Z27
+
+body14x2biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x2added
 	MOVQ   CX, SI
@@ -8323,9 +11611,20 @@ TEXT ·lanesAVX512(SB), NOSPLIT, $0-8
 	CMPQ    AX, $0x02
 	JEQ     rows2x1
 	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
 	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body1x1zero
 	VMOVUPS (CX), Z0
 	JMP     body1x1started
 
@@ -8366,12 +11665,21 @@ body1x1term:
 	JNZ         body1x1tap
 
 body1x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), DX
-	SHLQ   $0x02, DX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body1x1added
 	MOVQ   CX, DX
@@ -8399,11 +11707,24 @@ body1x1limited:
 
 rows2x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body2x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
 	JMP     body2x1started
 
 body2x1zero:
@@ -8445,12 +11766,22 @@ body2x1term:
 	JNZ         body2x1tap
 
 body2x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+body2x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body2x1added
 	MOVQ   CX, BX
@@ -8486,12 +11817,27 @@ body2x1limited:
 
 rows3x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body3x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
 	JMP     body3x1started
 
 body3x1zero:
@@ -8535,12 +11881,23 @@ body3x1term:
 	JNZ         body3x1tap
 
 body3x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+body3x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body3x1added
 	MOVQ   CX, BX
@@ -8584,13 +11941,30 @@ body3x1limited:
 
 rows4x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body4x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
 	JMP     body4x1started
 
 body4x1zero:
@@ -8639,12 +12013,24 @@ body4x1term:
 	JNZ         body4x1tap
 
 body4x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+body4x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body4x1added
 	MOVQ   CX, BX
@@ -8696,14 +12082,33 @@ body4x1limited:
 
 rows5x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body5x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
 	JMP     body5x1started
 
 body5x1zero:
@@ -8754,12 +12159,25 @@ body5x1term:
 	JNZ         body5x1tap
 
 body5x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+body5x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body5x1added
 	MOVQ   CX, BX
@@ -8819,15 +12237,36 @@ body5x1limited:
 
 rows6x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body6x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
 	JMP     body6x1started
 
 body6x1zero:
@@ -8880,12 +12319,26 @@ body6x1term:
 	JNZ         body6x1tap
 
 body6x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+body6x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body6x1added
 	MOVQ   CX, BX
@@ -8953,16 +12406,39 @@ body6x1limited:
 
 rows7x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body7x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
 	JMP     body7x1started
 
 body7x1zero:
@@ -9020,12 +12496,27 @@ body7x1term:
 	JNZ         body7x1tap
 
 body7x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+body7x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body7x1added
 	MOVQ   CX, BX
@@ -9101,17 +12592,42 @@ body7x1limited:
 
 rows8x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body8x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
 	JMP     body8x1started
 
 body8x1zero:
@@ -9171,12 +12687,28 @@ body8x1term:
 	JNZ         body8x1tap
 
 body8x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+body8x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body8x1added
 	MOVQ   CX, BX
@@ -9260,18 +12792,45 @@ body8x1limited:
 
 rows9x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body9x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
 	JMP     body9x1started
 
 body9x1zero:
@@ -9333,12 +12892,29 @@ body9x1term:
 	JNZ         body9x1tap
 
 body9x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+body9x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body9x1added
 	MOVQ   CX, BX
@@ -9430,19 +13006,48 @@ body9x1limited:
 
 rows10x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body10x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
 	JMP     body10x1started
 
 body10x1zero:
@@ -9509,12 +13114,30 @@ body10x1term:
 	JNZ         body10x1tap
 
 body10x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+body10x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body10x1added
 	MOVQ   CX, BX
@@ -9614,20 +13237,51 @@ body10x1limited:
 
 rows11x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body11x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
 	JMP     body11x1started
 
 body11x1zero:
@@ -9696,12 +13350,31 @@ body11x1term:
 	JNZ         body11x1tap
 
 body11x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body11x1added
 	MOVQ   CX, BX
@@ -9809,21 +13482,54 @@ body11x1limited:
 
 rows12x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body12x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
 	JMP     body12x1started
 
 body12x1zero:
@@ -9894,12 +13600,32 @@ body12x1term:
 	JNZ         body12x1tap
 
 body12x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+body12x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body12x1added
 	MOVQ   CX, BX
@@ -10015,22 +13741,57 @@ body12x1limited:
 
 rows13x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body13x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body13x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
 	JMP     body13x1started
 
 body13x1zero:
@@ -10106,12 +13867,33 @@ body13x1term:
 	JNZ         body13x1tap
 
 body13x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body13x1added
 	MOVQ   CX, BX
@@ -10235,23 +14017,60 @@ body13x1limited:
 
 rows14x1:
 	MOVQ    t+0(FP), AX
-	MOVQ    40(AX), CX
-	TESTQ   CX, CX
-	JZ      body14x1zero
+	CMPB    210(AX), $0x00
+	JEQ     body14x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z3
-	VMOVAPS Z0, Z4
-	VMOVAPS Z0, Z5
-	VMOVAPS Z0, Z6
-	VMOVAPS Z0, Z7
-	VMOVAPS Z0, Z8
-	VMOVAPS Z0, Z9
-	VMOVAPS Z0, Z10
-	VMOVAPS Z0, Z11
-	VMOVAPS Z0, Z12
-	VMOVAPS Z0, Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z13
 	JMP     body14x1started
 
 body14x1zero:
@@ -10329,12 +14148,34 @@ body14x1term:
 	JNZ         body14x1tap
 
 body14x1finish:
-	MOVQ   t+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   24(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   32(AX), BX
-	SHLQ   $0x02, BX
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
+
+body14x1biased:
 	CMPB   208(AX), $0x00
 	JEQ    body14x1added
 	MOVQ   CX, BX
@@ -12030,13 +15871,17 @@ TEXT ·momentsAVX512(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS       (CX), Z5
 	VSUBPS        Z4, Z5, Z5
+	VMULPS        Z5, Z5, Z8
 	VEXTRACTF64X4 $0x01, Z5, Y7
 	VCVTPS2PD     Y7, Z7
 	VCVTPS2PD     Y5, Z6
 	VADDPD        Z6, Z0, Z0
 	VADDPD        Z7, Z1, Z1
-	VFMADD231PD   Z6, Z6, Z2
-	VFMADD231PD   Z7, Z7, Z3
+	VEXTRACTF64X4 $0x01, Z8, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y8, Z6
+	VADDPD        Z6, Z2, Z2
+	VADDPD        Z7, Z3, Z3
 	ADDQ          $+64, CX
 	DECQ          BX
 	JNZ           loop
@@ -12114,20 +15959,22 @@ TEXT ·normaliseBackwardAVX512(SB), NOSPLIT, $0-48
 	VMOVUPS 192(SI), Z3
 	VMOVUPS 256(SI), Z4
 	VMOVUPS 320(SI), Z5
+	VMOVUPS 384(SI), Z6
 	TESTQ   DI, DI
 	JZ      done
 
 loop:
-	VMOVUPS      (BX), Z7
-	VCMPPS       $0x06, Z4, Z7, K1
-	VCMPPS       $0x09, Z5, Z7, K1, K1
-	VMOVUPS.Z    (DX), K1, Z6
-	VMOVUPS      (CX), Z7
-	VSUBPS       Z0, Z7, Z7
-	VSUBPS       Z2, Z6, Z6
-	VFNMADD231PS Z3, Z7, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, (AX)
+	VMOVUPS      (BX), Z8
+	VCMPPS       $0x06, Z5, Z8, K1
+	VCMPPS       $0x09, Z6, Z8, K1, K1
+	VMOVUPS.Z    (DX), K1, Z7
+	VMOVUPS      (CX), Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z3, Z7, Z7
+	VFNMADD231PS Z4, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      Z7, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DX
@@ -12214,6 +16061,1415 @@ tap:
 	JNZ     pixel
 
 done:
+	VZEROUPPER
+	RET
+
+// func winogradInputAVX512(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x40000000, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x40a00000, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 64(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 128(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 320(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 192(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 256(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	ADDQ         BX, R8
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 448(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 512(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 384(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 704(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 576(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 640(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 832(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 896(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, 768(DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 1088(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 960(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 1024(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	ADDQ         BX, R8
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 1216(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 1280(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 1152(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 1472(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 1344(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 1408(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 1600(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 1664(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, 1536(DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 1856(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 1728(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 1792(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 1984(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 2048(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 1920(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 2240(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 2112(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 2176(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      384(DX), Z1
+	VMOVUPS      768(DX), Z2
+	VMOVUPS      1152(DX), Z3
+	VMOVUPS      1536(DX), Z4
+	VMOVUPS      1920(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Z12
+	VMOVUPS      448(DX), Z13
+	VMOVUPS      832(DX), Z14
+	VMOVUPS      1216(DX), Z15
+	VMOVUPS      1600(DX), Z16
+	VMOVUPS      1984(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      512(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMOVUPS      1280(DX), Z3
+	VMOVUPS      1664(DX), Z4
+	VMOVUPS      2048(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      192(DX), Z12
+	VMOVUPS      576(DX), Z13
+	VMOVUPS      960(DX), Z14
+	VMOVUPS      1344(DX), Z15
+	VMOVUPS      1728(DX), Z16
+	VMOVUPS      2112(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      256(DX), Z0
+	VMOVUPS      640(DX), Z1
+	VMOVUPS      1024(DX), Z2
+	VMOVUPS      1408(DX), Z3
+	VMOVUPS      1792(DX), Z4
+	VMOVUPS      2176(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      320(DX), Z12
+	VMOVUPS      704(DX), Z13
+	VMOVUPS      1088(DX), Z14
+	VMOVUPS      1472(DX), Z15
+	VMOVUPS      1856(DX), Z16
+	VMOVUPS      2240(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	ADDQ         $+256, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX512(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
+	MOVQ         y+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         coefficients+48(FP), DI
+	MOVQ         residual+56(FP), R8
+	MOVQ         plane+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R11
+	LEAQ         (R9)(R9*4), R12
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X31
+	VBROADCASTSS X31, Z31
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x41000000, R10
+	VMOVD        R10, X29
+	VBROADCASTSS X29, Z29
+
+tile:
+	MOVQ        CX, R10
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1152(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 384(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 768(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 64(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1216(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 448(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 832(DX)
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, 128(DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1280(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 512(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 896(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 192(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1344(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 576(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 960(DX)
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, 256(DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1408(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 640(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 1024(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 320(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1472(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 704(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 1088(DX)
+	MOVQ        AX, R10
+	MOVQ        R8, R13
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     256(DX), Z4
+	VMOVUPS     320(DX), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VFMADD231PS Z31, Z9, Z7
+	VFMADD231PS Z30, Z8, Z6
+	VADDPS      (DI), Z0, Z0
+	VADDPS      (DI), Z7, Z7
+	VADDPS      (DI), Z6, Z6
+	VADDPS      (DI), Z5, Z5
+	TESTQ       R8, R8
+	JZ          alone0
+	VADDPS      (R13), Z0, Z0
+	VADDPS      64(R13), Z7, Z7
+	VADDPS      128(R13), Z6, Z6
+	VADDPS      192(R13), Z5, Z5
+	ADDQ        BX, R13
+
+alone0:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z0, Z28, Z0
+	VMAXPS      Z7, Z28, Z7
+	VMAXPS      Z6, Z28, Z6
+	VMAXPS      Z5, Z28, Z5
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z0, Z28, Z0
+	VMOVUPS     Z0, (R10)
+	VMINPS      Z7, Z28, Z7
+	VMOVUPS     Z7, 64(R10)
+	VMINPS      Z6, Z28, Z6
+	VMOVUPS     Z6, 128(R10)
+	VMINPS      Z5, Z28, Z5
+	VMOVUPS     Z5, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     384(DX), Z12
+	VMOVUPS     448(DX), Z13
+	VMOVUPS     512(DX), Z14
+	VMOVUPS     576(DX), Z15
+	VMOVUPS     640(DX), Z16
+	VMOVUPS     704(DX), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VFMADD231PS Z31, Z21, Z19
+	VFMADD231PS Z30, Z20, Z18
+	VADDPS      (DI), Z12, Z12
+	VADDPS      (DI), Z19, Z19
+	VADDPS      (DI), Z18, Z18
+	VADDPS      (DI), Z17, Z17
+	TESTQ       R8, R8
+	JZ          alone1
+	VADDPS      (R13), Z12, Z12
+	VADDPS      64(R13), Z19, Z19
+	VADDPS      128(R13), Z18, Z18
+	VADDPS      192(R13), Z17, Z17
+	ADDQ        BX, R13
+
+alone1:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z12, Z28, Z12
+	VMAXPS      Z19, Z28, Z19
+	VMAXPS      Z18, Z28, Z18
+	VMAXPS      Z17, Z28, Z17
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z12, Z28, Z12
+	VMOVUPS     Z12, (R10)
+	VMINPS      Z19, Z28, Z19
+	VMOVUPS     Z19, 64(R10)
+	VMINPS      Z18, Z28, Z18
+	VMOVUPS     Z18, 128(R10)
+	VMINPS      Z17, Z28, Z17
+	VMOVUPS     Z17, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     768(DX), Z0
+	VMOVUPS     832(DX), Z1
+	VMOVUPS     896(DX), Z2
+	VMOVUPS     960(DX), Z3
+	VMOVUPS     1024(DX), Z4
+	VMOVUPS     1088(DX), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VFMADD231PS Z31, Z9, Z7
+	VFMADD231PS Z30, Z8, Z6
+	VADDPS      (DI), Z0, Z0
+	VADDPS      (DI), Z7, Z7
+	VADDPS      (DI), Z6, Z6
+	VADDPS      (DI), Z5, Z5
+	TESTQ       R8, R8
+	JZ          alone2
+	VADDPS      (R13), Z0, Z0
+	VADDPS      64(R13), Z7, Z7
+	VADDPS      128(R13), Z6, Z6
+	VADDPS      192(R13), Z5, Z5
+	ADDQ        BX, R13
+
+alone2:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z0, Z28, Z0
+	VMAXPS      Z7, Z28, Z7
+	VMAXPS      Z6, Z28, Z6
+	VMAXPS      Z5, Z28, Z5
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z0, Z28, Z0
+	VMOVUPS     Z0, (R10)
+	VMINPS      Z7, Z28, Z7
+	VMOVUPS     Z7, 64(R10)
+	VMINPS      Z6, Z28, Z6
+	VMOVUPS     Z6, 128(R10)
+	VMINPS      Z5, Z28, Z5
+	VMOVUPS     Z5, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     1152(DX), Z12
+	VMOVUPS     1216(DX), Z13
+	VMOVUPS     1280(DX), Z14
+	VMOVUPS     1344(DX), Z15
+	VMOVUPS     1408(DX), Z16
+	VMOVUPS     1472(DX), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VFMADD231PS Z31, Z21, Z19
+	VFMADD231PS Z30, Z20, Z18
+	VADDPS      (DI), Z12, Z12
+	VADDPS      (DI), Z19, Z19
+	VADDPS      (DI), Z18, Z18
+	VADDPS      (DI), Z17, Z17
+	TESTQ       R8, R8
+	JZ          alone3
+	VADDPS      (R13), Z12, Z12
+	VADDPS      64(R13), Z19, Z19
+	VADDPS      128(R13), Z18, Z18
+	VADDPS      192(R13), Z17, Z17
+	ADDQ        BX, R13
+
+alone3:
+	VMOVUPS 64(DI), Z28
+	VMAXPS  Z12, Z28, Z12
+	VMAXPS  Z19, Z28, Z19
+	VMAXPS  Z18, Z28, Z18
+	VMAXPS  Z17, Z28, Z17
+	VMOVUPS 128(DI), Z28
+	VMINPS  Z12, Z28, Z12
+	VMOVUPS Z12, (R10)
+	VMINPS  Z19, Z28, Z19
+	VMOVUPS Z19, 64(R10)
+	VMINPS  Z18, Z28, Z18
+	VMOVUPS Z18, 128(R10)
+	VMINPS  Z17, Z28, Z17
+	VMOVUPS Z17, 192(R10)
+	ADDQ    $+64, CX
+	ADDQ    $+256, AX
+	TESTQ   R8, R8
+	JZ      next
+	ADDQ    $+256, R8
+
+next:
+	DECQ SI
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX512(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         u+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ        CX, R8
+	VMOVUPS     (R8), Z0
+	VMOVUPS     64(R8), Z1
+	VMOVUPS     128(R8), Z2
+	VMOVUPS     192(R8), Z3
+	ADDQ        BX, R8
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z3, 320(DX)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, 64(DX)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, 128(DX)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, 192(DX)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, 256(DX)
+	VMOVUPS     (R8), Z12
+	VMOVUPS     64(R8), Z13
+	VMOVUPS     128(R8), Z14
+	VMOVUPS     192(R8), Z15
+	ADDQ        BX, R8
+	VMOVUPS     Z12, 384(DX)
+	VMOVUPS     Z15, 704(DX)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, 448(DX)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, 512(DX)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, 576(DX)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, 640(DX)
+	VMOVUPS     (R8), Z0
+	VMOVUPS     64(R8), Z1
+	VMOVUPS     128(R8), Z2
+	VMOVUPS     192(R8), Z3
+	ADDQ        BX, R8
+	VMOVUPS     Z0, 768(DX)
+	VMOVUPS     Z3, 1088(DX)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, 832(DX)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, 896(DX)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, 960(DX)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, 1024(DX)
+	VMOVUPS     (R8), Z12
+	VMOVUPS     64(R8), Z13
+	VMOVUPS     128(R8), Z14
+	VMOVUPS     192(R8), Z15
+	VMOVUPS     Z12, 1152(DX)
+	VMOVUPS     Z15, 1472(DX)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, 1216(DX)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, 1280(DX)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, 1344(DX)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, 1408(DX)
+	MOVQ        AX, R8
+	VMOVUPS     (DX), Z0
+	VMOVUPS     384(DX), Z1
+	VMOVUPS     768(DX), Z2
+	VMOVUPS     1152(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     64(DX), Z12
+	VMOVUPS     448(DX), Z13
+	VMOVUPS     832(DX), Z14
+	VMOVUPS     1216(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     512(DX), Z1
+	VMOVUPS     896(DX), Z2
+	VMOVUPS     1280(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     192(DX), Z12
+	VMOVUPS     576(DX), Z13
+	VMOVUPS     960(DX), Z14
+	VMOVUPS     1344(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     640(DX), Z1
+	VMOVUPS     1024(DX), Z2
+	VMOVUPS     1408(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     320(DX), Z12
+	VMOVUPS     704(DX), Z13
+	VMOVUPS     1088(DX), Z14
+	VMOVUPS     1472(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	ADDQ        $+256, CX
+	ADDQ        $+64, AX
+	DECQ        SI
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX512(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeightsAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X28
+	VBROADCASTSS X28, Z28
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         u+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	ADDQ         BX, R8
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 64(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 128(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 192(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 256(DX)
+	VMOVUPS      Z2, 320(DX)
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	ADDQ         BX, R8
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, 384(DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 448(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 512(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 576(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 640(DX)
+	VMOVUPS      Z2, 704(DX)
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, 768(DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 832(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 896(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 960(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 1024(DX)
+	VMOVUPS      Z2, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      384(DX), Z1
+	VMOVUPS      768(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      448(DX), Z1
+	VMOVUPS      832(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      512(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      576(DX), Z1
+	VMOVUPS      960(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      256(DX), Z0
+	VMOVUPS      640(DX), Z1
+	VMOVUPS      1024(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      320(DX), Z0
+	VMOVUPS      704(DX), Z1
+	VMOVUPS      1088(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	ADDQ         $+64, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsBackwardAVX512(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeightsBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X28
+	VBROADCASTSS X28, Z28
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         dw+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 384(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 768(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 448(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 832(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 128(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 512(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 896(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 192(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 576(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 960(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 256(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 640(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 1024(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 320(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 704(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      384(DX), Z0
+	VMOVUPS      448(DX), Z1
+	VMOVUPS      512(DX), Z2
+	VMOVUPS      576(DX), Z3
+	VMOVUPS      640(DX), Z4
+	VMOVUPS      704(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      768(DX), Z0
+	VMOVUPS      832(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMOVUPS      960(DX), Z3
+	VMOVUPS      1024(DX), Z4
+	VMOVUPS      1088(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         $+64, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
 	VZEROUPPER
 	RET
 

@@ -52,6 +52,31 @@ func gateAVX2(dx *float32, y *float32, dy *float32, coefficients *float32, vecto
 //go:noescape
 func maxPoolBackwardAVX2(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
 
+// winogradInputAVX2 is winogradInputPlain.
+//
+//go:noescape
+func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradOutputAVX2 is winogradOutputPlain; a nil residual is zero.
+//
+//go:noescape
+func winogradOutputAVX2(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+
+// winogradGradientAVX2 is winogradGradientPlain.
+//
+//go:noescape
+func winogradGradientAVX2(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradWeightsAVX2 is winogradWeightsPlain.
+//
+//go:noescape
+func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// winogradWeightsBackwardAVX2 is winogradWeightsBackwardPlain.
+//
+//go:noescape
+func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+
 // tileAVX512 is tilePlain for up to 14 rows.
 //
 //go:noescape
@@ -99,6 +124,31 @@ func gateAVX512(dx *float32, y *float32, dy *float32, coefficients *float32, vec
 //
 //go:noescape
 func maxPoolBackwardAVX512(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+
+// winogradInputAVX512 is winogradInputPlain.
+//
+//go:noescape
+func winogradInputAVX512(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradOutputAVX512 is winogradOutputPlain; a nil residual is zero.
+//
+//go:noescape
+func winogradOutputAVX512(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+
+// winogradGradientAVX512 is winogradGradientPlain.
+//
+//go:noescape
+func winogradGradientAVX512(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradWeightsAVX512 is winogradWeightsPlain.
+//
+//go:noescape
+func winogradWeightsAVX512(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// winogradWeightsBackwardAVX512 is winogradWeightsBackwardPlain.
+//
+//go:noescape
+func winogradWeightsBackwardAVX512(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
 
 // transposeAVX2 is transposePlain of 8 rows and 8*blocks columns, blocks at least 1.
 //

@@ -24,14 +24,15 @@ func normalisePlain(y, x, residual, c []float32) {
 	}
 }
 
-// momentsPlain adds x-origin and its square to two sums a lane, in double precision.
+// momentsPlain adds x-origin and its square, rounded to float32, to two sums a lane in
+// double precision.
 func momentsPlain(sums []float64, x, origin []float32) {
 	n := len(origin)
 	first, second := sums[:n], sums[n:2*n]
 	for i, v := range x {
-		d := float64(v - origin[i%n])
-		first[i%n] += d
-		second[i%n] += d * d
+		d := v - origin[i%n]
+		first[i%n] += float64(d)
+		second[i%n] += float64(d * d)
 	}
 }
 
@@ -52,18 +53,18 @@ func deviationsPlain(sums []float64, x, dy, y, c []float32) {
 	}
 }
 
-// normaliseBackwardPlain computes dx = scale*(g - a - (x-mean)*b), g as in
-// deviationsPlain, from the coefficients mean, scale, a, b, lo, hi.
+// normaliseBackwardPlain computes dx = (g - a - (x-mean)*b)*inverse*gamma, g as in
+// deviationsPlain, from the coefficients mean, inverse, gamma, a, b, lo, hi.
 func normaliseBackwardPlain(dx, x, dy, y, c []float32) {
-	n := len(c) / 6
-	mean, scale, a, b, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n], c[4*n:5*n], c[5*n:6*n]
+	n := len(c) / 7
+	mean, inverse, gamma, a, b, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n], c[4*n:5*n], c[5*n:6*n], c[6*n:7*n]
 	for i, v := range x {
 		l := i % n
 		var g float32
 		if !(y[i] <= lo[l] || y[i] >= hi[l]) {
 			g = dy[i]
 		}
-		dx[i] = scale[l] * (g - a[l] - (v-mean[l])*b[l])
+		dx[i] = (g - a[l] - (v-mean[l])*b[l]) * inverse[l] * gamma[l]
 	}
 }
 
@@ -99,14 +100,13 @@ func maxPoolBackwardPlain(dx, x, y, dy []float32, at []int, step int) {
 }
 
 // laneSums is two sums over the pixels of each channel of x [n,c,hw] in the blocked
-// layout, in double precision: of x minus the channel's first element and its
-// square, or, with dy, of g and g*(x-mean), g being dy gated by y. An item is a
-// share of the images of one block; shares are added in their order.
+// layout, in double precision: of x-mean and its square, or, with dy, of g and
+// g*(x-mean), g being dy gated by y. A nil mean is 0. An item is a share of the images
+// of one block; shares are added in their order.
 type laneSums struct {
 	x, dy, y, mean []float32
 	lo, hi         float32
 	n, c, hw       int
-	zero           bool // x minus zero
 	shares         int
 	sums           []float64
 }
@@ -134,16 +134,11 @@ func (t *laneSums) run(w *worker, lo, hi int) {
 		sums := t.sums[i*2*isa.lanes : (i+1)*2*isa.lanes]
 		c := w.coefficients[:3*isa.lanes]
 		clear(c)
-		switch {
-		case t.dy != nil:
-			if t.mean != nil {
-				copy(c[:isa.lanes], t.mean[block*isa.lanes:min((block+1)*isa.lanes, t.c)])
-			}
-			fill(c[isa.lanes:2*isa.lanes], t.lo)
-			fill(c[2*isa.lanes:], t.hi)
-		case !t.zero:
-			copy(c, t.x[block*size:][:isa.lanes])
+		if t.mean != nil {
+			copy(c[:isa.lanes], t.mean[block*isa.lanes:min((block+1)*isa.lanes, t.c)])
 		}
+		fill(c[isa.lanes:2*isa.lanes], t.lo)
+		fill(c[2*isa.lanes:], t.hi)
 		for n := t.n * share / t.shares; n < t.n*(share+1)/t.shares; n++ {
 			at := (n*blocks + block) * size
 			if t.dy == nil {
@@ -163,9 +158,4 @@ func (t *laneSums) of(j int) (first, second float64) {
 		second += s[isa.lanes+j%isa.lanes]
 	}
 	return first, second
-}
-
-// origin is what the sums of channel j have subtracted.
-func (t *laneSums) origin(j int) float32 {
-	return t.x[j/isa.lanes*t.hw*isa.lanes+j%isa.lanes]
 }

@@ -23,6 +23,19 @@ var loopTests = map[string]func(t *testing.T, r *rand.Rand){
 	"moments":           testMoments,
 	"deviations":        testDeviations,
 	"maxPoolBackward":   testMaxPoolBackward,
+	"winogradInput": func(t *testing.T, r *rand.Rand) {
+		testTransform(t, r, 6, 6, winogradB, func(to, from, scratch []float32, plane, row, tiles int) {
+			isa.winogradInput(to, from, scratch, plane, row, tiles)
+		})
+	},
+	"winogradGradient": func(t *testing.T, r *rand.Rand) {
+		testTransform(t, r, 4, 6, winogradA, func(to, from, scratch []float32, plane, row, tiles int) {
+			isa.winogradGradient(to, from, scratch, plane, row, tiles)
+		})
+	},
+	"winogradOutput":          testWinogradOutput,
+	"winogradWeights":         testWinogradWeights,
+	"winogradWeightsBackward": testWinogradWeightsBackward,
 	"relu": func(t *testing.T, r *rand.Rand) {
 		testVectors(t, r, isa.relu, false, func(a, _ float32) float32 { return max(a, 0) })
 	},
@@ -111,13 +124,19 @@ func (t *tile) terms(f func(a, b int)) {
 	}
 }
 
-// stored is the sum that goes to element o of c, which the bias of a channel begins.
+// stored is the sum that goes to element o of c, with what follows it.
 func (t *tile) stored(o, channel int, term func(a, b int) float64) float32 {
 	s := 0.0
-	if t.bias != nil {
+	switch {
+	case t.resume:
+		s = float64(t.c[o])
+	case t.begin:
 		s = float64(t.bias[channel])
 	}
 	t.terms(func(a, b int) { s += term(a, b) })
+	if t.bias != nil && !t.begin {
+		s += float64(t.bias[channel])
+	}
 	if t.add {
 		s += float64(t.c[o])
 	}
@@ -186,6 +205,7 @@ func drawTile(r *rand.Rand, rows, blocks int) *tile {
 	if r.IntN(2) > 0 {
 		t.bias = integers(r, blocks*isa.lanes, wild)
 	}
+	t.resume, t.begin = r.IntN(3) == 0, t.bias != nil && r.IntN(2) > 0
 	if r.IntN(2) > 0 {
 		t.residual = integers(r, len(t.c), wild)
 	}
@@ -315,13 +335,13 @@ func through(y, dy, lo, hi float32) float32 {
 
 func testNormaliseBackward(t *testing.T, r *rand.Rand) {
 	eachPixels(r, func(draw func(int) []float32, size int) {
-		c, x, dy, y := draw(6*isa.lanes), draw(size), draw(size), draw(size)
-		bounds(r, c, 4)
+		c, x, dy, y := draw(7*isa.lanes), draw(size), draw(size), draw(size)
+		bounds(r, c, 5)
 		dx, check := guarded(t, size)
 		want := make([]float32, size)
 		for i, v := range x {
-			k := func(j int) float32 { return c[j*isa.lanes+i%isa.lanes] } // mean, scale, a, b, lo, hi
-			want[i] = k(1) * (through(y[i], dy[i], k(4), k(5)) - k(2) - (v-k(0))*k(3))
+			k := func(j int) float32 { return c[j*isa.lanes+i%isa.lanes] } // mean, inverse, gamma, a, b, lo, hi
+			want[i] = (through(y[i], dy[i], k(5), k(6)) - k(3) - (v-k(0))*k(4)) * k(1) * k(2)
 		}
 		isa.normaliseBackward(dx, x, dy, y, c)
 		check()

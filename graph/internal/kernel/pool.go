@@ -30,24 +30,29 @@ type Pool struct {
 	places []place   // where its taps see the input
 	which  []int     // their numbers
 	table  []tap     // where their runs begin
+	chains []chain   // of runs
+	planes []float32 // of Winograd's transforms
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
 type tasks struct {
-	vector        vector
-	planes        planes
-	window        windowTask
-	softmax       softmax
-	update        update
-	copying       copying
-	rearranging   rearranging
-	normalisation normalisation
-	laneSums      laneSums
-	sliding       sliding
-	correlation   correlation
-	packing       packing
-	gemm          gemm
-	strided       strided
+	vector          vector
+	planes          planes
+	window          windowTask
+	softmax         softmax
+	update          update
+	copying         copying
+	rearranging     rearranging
+	normalisation   normalisation
+	laneSums        laneSums
+	sliding         sliding
+	winograd        winograd
+	winogradWeights winogradWeights
+	correlation     correlation
+	packing         packing
+	reduction       reduction
+	gemm            gemm
+	strided         strided
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
@@ -57,13 +62,15 @@ type task interface {
 
 // worker is one thread of a Pool and the memory it packs operands into.
 type worker struct {
-	scratch []float32
-	tile    tile
-	taps    []tap // of the tile
-	runs    []tap // of weights
-	at      []int // places in a window
+	scratch   []float32
+	wide      []float64
+	tile      tile
+	taps      []tap                  // of the tile
+	runs      []tap                  // of weights
+	at        []int                  // places in a window
+	transform [36 * maxLanes]float32 // Winograd's
 	// coefficients of the loops over lanes
-	coefficients [6 * maxLanes]float32
+	coefficients [7 * maxLanes]float32
 	parked       atomic.Bool
 	wake         chan struct{}
 	_            [64]byte // keeps neighbours off this cache line
@@ -224,6 +231,14 @@ func (w *worker) floats(n int) []float32 {
 		w.scratch = make([]float32, n)
 	}
 	return w.scratch[:n]
+}
+
+// doubles is floats in double precision.
+func (w *worker) doubles(n int) []float64 {
+	if cap(w.wide) < n {
+		w.wide = make([]float64, n)
+	}
+	return w.wide[:n]
 }
 
 // partials returns n partial sums, uninitialised.

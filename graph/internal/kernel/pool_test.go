@@ -119,7 +119,7 @@ func calls() map[string]func(p *Pool) {
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h / 2, OutW: h / 2, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	conv, strided, deep := square(n, c, h, c, 3, 1, 1, 1), square(n, c, h, c, 3, 2, 1, 1), square(n, c, h, c, 3, 1, 1, c)
 	w, packed, unpacked := random(r, c*c*9), random(r, c*c*9), random(r, c*c*9)
-	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Clamp: true, Hi: 1}
+	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Batch: true, Clamp: true, Hi: 1}
 	whole, turned, straight := []int{n * c, h, h}, []int{hw, 1, h}, []int{hw, h, 1}
 	m := map[string]func(p *Pool){
 		"SumChannels":               func(p *Pool) { SumChannels(p, s, x, n, c, hw) },
@@ -135,7 +135,7 @@ func calls() map[string]func(p *Pool) {
 		"BatchStatistics":           func(p *Pool) { BatchStatistics(p, norm, s, q, x) },
 		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, norm, y, x, dy, v, q, u, v) },
 		"BatchNormReduce":           func(p *Pool) { BatchNormReduce(p, norm, s, u, x, a, dy, v, q) },
-		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u, true) },
+		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u) },
 		"Block":                     func(p *Pool) { Block(p, y, x, n, c, hw) },
 		"Unblock":                   func(p *Pool) { Unblock(p, y, x, n, c, hw) },
 		"Interleave":                func(p *Pool) { Interleave(p, y, x, n, c, hw) },
@@ -244,7 +244,7 @@ func testWrongSizesPanic(t *testing.T) {
 		"pool stride": func() { AveragePool(nil, &still, x(256), x(256), true) },
 		"channel":     func() { AddChannel(nil, x(8), x(8), x(1), 2, 2, 2) },
 		"batch norm": func() {
-			BatchNormBackward(nil, &Norm{N: 2, C: 2, HW: 2}, x(64), x(64), nil, x(64), x(2), x(2), x(2), nil, nil, true)
+			BatchNormBackward(nil, &Norm{N: 2, C: 2, HW: 2, Batch: true}, x(64), x(64), nil, x(64), x(2), x(2), x(2), nil, nil)
 		},
 		"softmax":     func() { Softmax(nil, x(5), x(6), 2, 3) },
 		"loss":        func() { CrossEntropy(nil, nil, x(6), x(6), x(6), 2, 3) },

@@ -18,7 +18,7 @@ type sliding struct {
 	outH, outW          int
 	inBlocks, outBlocks int // of one group
 	class               class
-	table               []tap
+	chains              []chain
 
 	copied          bool // the bands
 	top, left       int  // smallest place
@@ -67,7 +67,8 @@ func (p *Pool) slide(s sliding, c class) {
 	s.class = c
 	s.measure()
 	p.table = s.runs(p.table[:0], 0, s.inBlocks)
-	s.table = p.table
+	p.chains = s.cut(p.chains[:0], p.table)
+	s.chains = p.chains
 	p.tasks.sliding = s
 	p.launch(&p.tasks.sliding, s.n*s.bands*s.groups*s.shares, 1)
 	p.tasks.sliding = sliding{}
@@ -132,6 +133,47 @@ func (s *sliding) step() int {
 	return 1
 }
 
+// chain is a part of a pixel's sum that is computed by itself and then added: the sum of
+// many terms is more exact so. PyTorch's kernels on such processors cut it alike, so that
+// graft's rounds as theirs.
+type chain struct {
+	taps  []tap
+	first int // term
+}
+
+// chainBlocks is how many blocks of input channels are in a chain: 16 channels of a
+// kernel of several taps; of one, as many as suit the size of the image.
+func (s *sliding) chainBlocks() int {
+	channels := 16
+	if len(s.class.places) == 1 {
+		switch pixels := s.outH * s.outW; {
+		case pixels <= 100:
+			channels = 256
+		case pixels < 784:
+			channels = 80
+		default:
+			channels = 512
+		}
+	}
+	return max(channels/max(s.inLanes, 1), 1)
+}
+
+// cut lists the chains of a table of all blocks. A class without taps has an empty one.
+func (s *sliding) cut(list []chain, table []tap) []chain {
+	terms, size := 0, s.chainBlocks()*s.inLanes*len(s.class.places)
+	list = append(list, chain{})
+	from := 0
+	for i, r := range table {
+		if terms > 0 && terms%size == 0 && !s.depthwise {
+			list[len(list)-1].taps = table[from:i]
+			list, from = append(list, chain{first: terms}), i
+		}
+		terms += r.count
+	}
+	list[len(list)-1].taps = table[from:]
+	return list
+}
+
 // runs lists, for the blocks of input channels from first to last, where runs of terms
 // begin, seen from a tile's first pixel. What lies side by side is one run.
 func (s *sliding) runs(list []tap, first, last int) []tap {
@@ -140,12 +182,12 @@ func (s *sliding) runs(list []tap, first, last int) []tap {
 		if s.depthwise {
 			count = 1
 		}
-		for _, p := range s.class.places {
+		for i, p := range s.class.places {
 			if s.copied {
 				p.h, p.w = p.h-s.top, p.w-s.left
 			}
 			at := (b-first)*s.inPlane + p.h*s.inRow + p.w*s.inLanes
-			if n := len(list); n > 0 && list[n-1].at+list[n-1].count*s.step() == at {
+			if n := len(list); n > 0 && (i > 0 || (b-first)%s.chainBlocks() > 0) && list[n-1].at+list[n-1].count*s.step() == at {
 				list[n-1].count += count
 				continue
 			}
@@ -181,8 +223,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 	if s.depthwise {
 		terms = len(c.places)
 	}
-	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), taps: s.table,
-		bBlock: isa.lanes, clamp: s.Clamp, lo: s.Lo, hi: s.Hi}
+	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes, lo: s.Lo, hi: s.Hi}
 	f := isa.tile
 	if s.depthwise {
 		f = isa.laneTile
@@ -191,9 +232,10 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 		block := group*s.outBlocks + 2*pair
 		t.blocks = min(2, s.outBlocks-2*pair)
 		t.bStep = t.blocks * isa.lanes
-		t.b = s.w[block*isa.lanes*terms:]
+		weights := s.w[block*isa.lanes*terms:]
+		var bias []float32
 		if s.Bias != nil {
-			t.bias = s.Bias[block*isa.lanes:]
+			bias = s.Bias[block*isa.lanes:]
 		}
 		plane := (n*s.groups*s.outBlocks + block) * s.outSize
 		for i := i0; i < i1; i++ {
@@ -202,10 +244,19 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 			t.each(min(c.cols, s.pixels-i*c.cols), func(j int) {
 				o := out + j*t.cRow
 				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
-				if s.Residual != nil {
-					t.residual = s.Residual[o:]
+				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
+				t.begin = bias != nil && (s.depthwise || len(c.places) == 1) // as PyTorch's
+				for k := range s.chains {
+					if k == len(s.chains)-1 {
+						t.clamp = s.Clamp
+						if s.Residual != nil {
+							t.residual = s.Residual[o:]
+						}
+					}
+					t.taps, t.b = s.chains[k].taps, weights[s.chains[k].first*t.bStep:]
+					f(t)
+					t.bias, t.add, t.begin = nil, true, false
 				}
-				f(t)
 			})
 		}
 	}

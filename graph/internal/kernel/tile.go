@@ -5,13 +5,12 @@ package kernel
 // count elements.
 //
 //	for r < rows, v < blocks, l < lanes:
-//	  s = bias[v*lanes+l], or 0
-//	  j = 0
+//	  s, j = 0, 0; or s = c[o] where resume; or s = bias where begin
 //	  for t in taps, i < t.count:
 //	    s += a[t.at + r*aRow + i*aStep] * b[j*bStep + v*bBlock + l]
 //	    j++
 //	  o = r*cRow + v*cBlock + l
-//	  s += c[o] where add, + residual[o]
+//	  s += bias[v*lanes+l] unless begin, then c[o] where add, then residual[o]
 //	  c[o] = s, between lo and hi where clamp
 //
 // The forms "lanes" and "most" have one block and read a vector of a, at
@@ -28,6 +27,7 @@ type tile struct {
 	taps           []tap
 	rows, blocks   int
 	add, clamp     bool
+	resume, begin  bool
 	lo, hi         float32
 }
 
@@ -44,11 +44,7 @@ func tilePlain(t *tile) {
 	for v := range t.blocks {
 		for r := 0; r < t.rows; r += 2 {
 			last := min(r+1, t.rows-1) // one row counts as two
-			var s, u [plainLanes]float32
-			if len(t.bias) > 0 {
-				s = [plainLanes]float32(t.bias[v*plainLanes:])
-				u = s
-			}
+			s, u := t.start(r, v), t.start(last, v)
 			s0, s1, s2, s3, u0, u1, u2, u3 := s[0], s[1], s[2], s[3], u[0], u[1], u[2], u[3]
 			at := v * t.bBlock
 			for _, p := range t.taps {
@@ -79,10 +75,7 @@ func tilePlain(t *tile) {
 
 func lanesPlain(t *tile) {
 	for r := range t.rows {
-		var s [plainLanes]float32
-		if len(t.bias) > 0 {
-			s = [plainLanes]float32(t.bias)
-		}
+		s := t.start(r, 0)
 		at := 0
 		for _, p := range t.taps {
 			o := p.at + r*t.aRow
@@ -118,10 +111,24 @@ func mostPlain(t *tile) {
 	}
 }
 
+// start is what the sums of a row and block begin with.
+func (t *tile) start(r, v int) (s [plainLanes]float32) {
+	switch {
+	case t.resume:
+		s = [plainLanes]float32(t.c[r*t.cRow+v*t.cBlock:])
+	case t.begin:
+		s = [plainLanes]float32(t.bias[v*plainLanes:])
+	}
+	return s
+}
+
 func (t *tile) store(r, v int, s [plainLanes]float32) {
 	o := r*t.cRow + v*t.cBlock
 	c := t.c[o : o+plainLanes]
 	for l, x := range s {
+		if len(t.bias) > 0 && !t.begin {
+			x += t.bias[v*plainLanes+l]
+		}
 		if t.add {
 			x += c[l]
 		}

@@ -36,6 +36,11 @@ func main() {
 		s.normaliseBackward()
 		s.gate()
 		s.maxPoolBackward()
+		s.winogradInput()
+		s.winogradOutput()
+		s.winogradGradient()
+		s.winogradWeights()
+		s.winogradWeightsBackward()
 	}
 	transpose()
 	elementwise()

@@ -113,24 +113,26 @@ func (s *isa) storeSums(p reg.Register, registers []reg.VecPhysical) {
 	}
 }
 
-// moments adds x-origin and its square.
+// moments adds x-origin and its square, the latter rounded to float32.
 func (s *isa) moments() {
 	TEXT("moments"+s.name, NOSPLIT, "func(sums *float64, x, origin *float32, vectors int)")
 	Doc("moments" + s.name + " is momentsPlain.")
 	Pragma("noescape")
 	to, x, o, n := pointer("sums"), pointer("x"), pointer("origin"), pointer("vectors")
 	r := s.registers
-	acc, origin, v, low, high := r[:4], r[4], r[5], r[6], r[7]
+	acc, origin, v, low, high, square := r[:4], r[4], r[5], r[6], r[7], r[8]
 	VMOVUPS(s.at(o, 0), origin)
 	s.loadSums(to, acc)
 	s.stream(n, []reg.Register{x}, func() {
 		VMOVUPS(s.at(x, 0), v)
 		VSUBPS(origin, v, v)
+		VMULPS(v, v, square)
 		s.double(v, low, high)
 		VADDPD(low, acc[0], acc[0])
 		VADDPD(high, acc[1], acc[1])
-		VFMADD231PD(low, low, acc[2])
-		VFMADD231PD(high, high, acc[3])
+		s.double(square, low, high)
+		VADDPD(low, acc[2], acc[2])
+		VADDPD(high, acc[3], acc[3])
 	})
 	s.storeSums(to, acc)
 	VZEROUPPER()
@@ -165,15 +167,15 @@ func (s *isa) deviations() {
 	RET()
 }
 
-// normaliseBackward computes dx = scale*(g - a - (x-mean)*b), where g is dy gated by y.
+// normaliseBackward computes dx = (g - a - (x-mean)*b)*inverse*gamma, where g is dy gated by y.
 func (s *isa) normaliseBackward() {
 	TEXT("normaliseBackward"+s.name, NOSPLIT, "func(dx, x, dy, y, coefficients *float32, vectors int)")
 	Doc("normaliseBackward" + s.name + " is normaliseBackwardPlain.")
 	Pragma("noescape")
 	dx, x, dy, y, c, n := pointer("dx"), pointer("x"), pointer("dy"), pointer("y"), pointer("coefficients"), pointer("vectors")
 	r := s.registers
-	mean, scale, a, b, lo, hi, g, v := r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
-	for i, k := range []reg.VecPhysical{mean, scale, a, b, lo, hi} {
+	mean, inverse, gamma, a, b, lo, hi, g, v := r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]
+	for i, k := range []reg.VecPhysical{mean, inverse, gamma, a, b, lo, hi} {
 		VMOVUPS(s.at(c, i), k)
 	}
 	s.stream(n, []reg.Register{dx, x, dy, y}, func() {
@@ -182,7 +184,8 @@ func (s *isa) normaliseBackward() {
 		VSUBPS(mean, v, v)
 		VSUBPS(a, g, g)
 		VFNMADD231PS(b, v, g)
-		VMULPS(scale, g, g)
+		VMULPS(inverse, g, g)
+		VMULPS(gamma, g, g)
 		VMOVUPS(g, s.at(dx, 0))
 	})
 	VZEROUPPER()
