@@ -19,9 +19,6 @@ func Tanh(p *Pool, y, x []float32) { p.each(vector{f: tanh, y: y, a: x}) }
 // dx may be dy.
 func TanhBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, tanhBackward) }
 
-// Exp computes y[i] = exp(x[i]); y may be x.
-func Exp(p *Pool, y, x []float32) { p.each(vector{f: exp, y: y, a: x}) }
-
 // HardSigmoid computes y[i] = max(0, min(1, alpha*x[i] + beta)); y may be x.
 func HardSigmoid(p *Pool, y, x []float32, alpha, beta float32) {
 	p.each(vector{f: hardSigmoid, y: y, a: x, s: alpha, t: beta})
@@ -42,20 +39,6 @@ func HardSwish(p *Pool, y, x []float32) { p.each(vector{f: hardSwish, y: y, a: x
 // HardSwishBackward computes dx[i] = dy[i] * d, where d is 0 for x[i] <= -3,
 // 1 for x[i] >= 3 and x[i]/3 + 1/2 between; dx may be dy.
 func HardSwishBackward(p *Pool, dx, x, dy []float32) { p.binary(dx, x, dy, hardSwishBackward) }
-
-// LeakyRelu computes y[i] = x[i] where x[i] >= 0, else alpha*x[i]; y may be x.
-func LeakyRelu(p *Pool, y, x []float32, alpha float32) {
-	p.each(vector{f: leakyRelu, y: y, a: x, s: alpha})
-}
-
-// LeakyReluBackward computes dx[i] = dy[i] where x[i] > 0, else alpha*dy[i];
-// dx may be dy.
-func LeakyReluBackward(p *Pool, dx, x, dy []float32, alpha float32) {
-	if len(dy) != len(dx) {
-		panic("kernel: elementwise: lengths differ")
-	}
-	p.each(vector{f: leakyReluBackward, y: dx, a: x, b: dy, s: alpha})
-}
 
 func sigmoid(_ *vector, y, x, _ []float32) {
 	x = x[:len(y)]
@@ -82,13 +65,6 @@ func tanhBackward(_ *vector, dx, y, dy []float32) {
 	y, dy = y[:len(dx)], dy[:len(dx)]
 	for i := range dx {
 		dx[i] = dy[i] * (1 - y[i]) * (1 + y[i]) // 1 - y*y would cancel
-	}
-}
-
-func exp(_ *vector, y, x, _ []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] = float32(expOf(x[i], 0))
 	}
 }
 
@@ -132,31 +108,6 @@ func hardSwishBackward(_ *vector, dx, x, dy []float32) {
 		}
 		if u >= 3 {
 			z = whole
-		}
-		dx[i] = math.Float32frombits(z)
-	}
-}
-
-func leakyRelu(v *vector, y, x, _ []float32) {
-	alpha := v.s
-	x = x[:len(y)]
-	for i := range y {
-		u := math.Float32bits(x[i])
-		z := math.Float32bits(alpha * x[i])
-		if int32(u) >= 0 {
-			z = u
-		}
-		y[i] = math.Float32frombits(z)
-	}
-}
-
-func leakyReluBackward(v *vector, dx, x, dy []float32) {
-	alpha := v.s
-	x, dy = x[:len(dx)], dy[:len(dx)]
-	for i := range dx {
-		z, d := math.Float32bits(alpha*dy[i]), math.Float32bits(dy[i])
-		if x[i] > 0 {
-			z = d
 		}
 		dx[i] = math.Float32frombits(z)
 	}

@@ -1,11 +1,11 @@
 package kernel
 
 // planes is a kernel over independent items i: the n*c planes of an image
-// batch, its c channels, or chunks of a vector. v and u are per channel.
+// batch, its c channels, or chunks of a vector. v is per channel.
 type planes struct {
 	f        func(t *planes, i int)
 	y, x     []float32
-	v, u     []float32
+	v        []float32
 	sums     []float64
 	n, c, hw int
 }
@@ -25,8 +25,8 @@ func (p *Pool) eachPlane(t planes, items, size int) {
 	p.release(q)
 }
 
-// checkPlanes panics unless y and x hold n*c*hw elements and v and u hold c.
-func checkPlanes(y, x, v, u []float32, n, c, hw int) {
+// checkPlanes panics unless y and x hold n*c*hw elements and v holds c.
+func checkPlanes(y, x, v []float32, n, c, hw int) {
 	size := n * c * hw
 	switch {
 	case n < 0 || c < 0 || hw < 0:
@@ -35,36 +35,29 @@ func checkPlanes(y, x, v, u []float32, n, c, hw int) {
 		panic("kernel: short y")
 	case len(x) < size:
 		panic("kernel: short x")
-	case len(v) < c || len(u) < c:
+	case len(v) < c:
 		panic("kernel: short channel vector")
 	}
-}
-
-// ChannelAffine computes, for x [n,c,hw] and scale, shift [c],
-// y[i,j,k] = x[i,j,k]*scale[j] + shift[j]; y may be x.
-func ChannelAffine(p *Pool, y, x, scale, shift []float32, n, c, hw int) {
-	checkPlanes(y, x, scale, shift, n, c, hw)
-	p.eachPlane(planes{f: channelAffine, y: y, x: x, v: scale, u: shift, c: c, hw: hw}, n*c, hw)
 }
 
 // AddChannel computes, for x [n,c,hw] and v [c], y[i,j,k] = x[i,j,k] + v[j];
 // y may be x.
 func AddChannel(p *Pool, y, x, v []float32, n, c, hw int) {
-	checkPlanes(y, x, v, v, n, c, hw)
+	checkPlanes(y, x, v, n, c, hw)
 	p.eachPlane(planes{f: addChannel, y: y, x: x, v: v, c: c, hw: hw}, n*c, hw)
 }
 
 // MulChannel computes, for x [n,c,hw] and v [c], y[i,j,k] = x[i,j,k] * v[j];
 // y may be x.
 func MulChannel(p *Pool, y, x, v []float32, n, c, hw int) {
-	checkPlanes(y, x, v, v, n, c, hw)
+	checkPlanes(y, x, v, n, c, hw)
 	p.eachPlane(planes{f: mulChannel, y: y, x: x, v: v, c: c, hw: hw}, n*c, hw)
 }
 
 // SumChannels computes, for dy [n,c,hw], db[j] = sum over i and k of
 // dy[i,j,k]: the gradient of a bias.
 func SumChannels(p *Pool, db, dy []float32, n, c, hw int) {
-	checkPlanes(dy, dy, db, db, n, c, hw)
+	checkPlanes(dy, dy, db, n, c, hw)
 	p.eachPlane(planes{f: sumChannel, x: dy, v: db, n: n, c: c, hw: hw}, c, n*hw)
 }
 
@@ -158,22 +151,14 @@ func MulLanesBackward(p *Pool, dv, x, dy []float32, n, c, hw int) {
 
 // GlobalAveragePool computes, for x [nc,hw], y[i] = sum over k of x[i,k] / hw.
 func GlobalAveragePool(p *Pool, y, x []float32, nc, hw int) {
-	checkPlanes(x, x, y, y, 1, nc, hw)
+	checkPlanes(x, x, y, 1, nc, hw)
 	p.eachPlane(planes{f: globalAverage, v: y, x: x, hw: hw}, nc, hw)
 }
 
 // GlobalAveragePoolBackward computes, for dy [nc], dx[i,k] = dy[i] / hw.
 func GlobalAveragePoolBackward(p *Pool, dx, dy []float32, nc, hw int) {
-	checkPlanes(dx, dx, dy, dy, 1, nc, hw)
+	checkPlanes(dx, dx, dy, 1, nc, hw)
 	p.eachPlane(planes{f: globalAverageBackward, y: dx, v: dy, hw: hw}, nc, hw)
-}
-
-func channelAffine(t *planes, i int) {
-	y, x := t.y[i*t.hw:(i+1)*t.hw], t.x[i*t.hw:(i+1)*t.hw]
-	a, b := t.v[i%t.c], t.u[i%t.c]
-	for k, v := range x {
-		y[k] = v*a + b
-	}
 }
 
 func addChannel(t *planes, i int) {

@@ -18,12 +18,11 @@ func testChannels(t *testing.T) {
 	for _, size := range append(edgePlanes(), planeSizes...) {
 		n, c, hw := size[0], size[1], size[2]
 		t.Run(fmt.Sprintf("n=%d/c=%d/hw=%d", n, c, hw), func(t *testing.T) {
-			x, v, u := random(r, n*c*hw), random(r, c), random(r, c)
-			affine, plus, times, sum := make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(x)), make([]float64, c)
+			x, v := random(r, n*c*hw), random(r, c)
+			plus, times, sum := make([]float64, len(x)), make([]float64, len(x)), make([]float64, c)
 			mean, spread, g := make([]float64, n*c), make([]float64, len(x)), random(r, n*c)
 			for i := range x {
 				j, a := i/hw%c, float64(x[i])
-				affine[i] = a*float64(v[j]) + float64(u[j])
 				plus[i] = a + float64(v[j])
 				times[i] = a * float64(v[j])
 				sum[j] += a
@@ -35,8 +34,6 @@ func testChannels(t *testing.T) {
 					mean[i] = nan
 				}
 			}
-			agree(t, pools, "ChannelAffine", len(x), affine, func(p *Pool, y []float32) { ChannelAffine(p, y, x, v, u, n, c, hw) })
-			agree(t, pools, "ChannelAffine in place", len(x), affine, func(p *Pool, y []float32) { copy(y, x); ChannelAffine(p, y, y, v, u, n, c, hw) })
 			agree(t, pools, "AddChannel", len(x), plus, func(p *Pool, y []float32) { AddChannel(p, y, x, v, n, c, hw) })
 			agree(t, pools, "MulChannel", len(x), times, func(p *Pool, y []float32) { MulChannel(p, y, x, v, n, c, hw) })
 			agree(t, pools, "SumChannels", c, sum, func(p *Pool, y []float32) { SumChannels(p, y, x, n, c, hw) })

@@ -52,9 +52,6 @@ func (p *Pool) binary(y, a, b []float32, f func(v *vector, y, a, b []float32)) {
 // Add computes y[i] = a[i] + b[i]; y may be a or b.
 func Add(p *Pool, y, a, b []float32) { p.binary(y, a, b, isa.add) }
 
-// Sub computes y[i] = a[i] - b[i]; y may be a or b.
-func Sub(p *Pool, y, a, b []float32) { p.binary(y, a, b, sub) }
-
 // Mul computes y[i] = a[i] * b[i]; y may be a or b.
 func Mul(p *Pool, y, a, b []float32) { p.binary(y, a, b, mul) }
 
@@ -63,9 +60,6 @@ func Div(p *Pool, y, a, b []float32) { p.binary(y, a, b, div) }
 
 // Scale computes y[i] = a * x[i]; y may be x.
 func Scale(p *Pool, y, x []float32, a float32) { p.each(vector{f: scale, y: y, a: x, s: a}) }
-
-// Axpy computes y[i] += a * x[i].
-func Axpy(p *Pool, y, x []float32, a float32) { p.each(vector{f: axpy, y: y, a: x, s: a}) }
 
 // Sum computes y[i] = xs[0][i] + xs[1][i] + …, added in that order; y may be
 // xs[0]. Without operands it is zero.
@@ -135,13 +129,6 @@ func add(_ *vector, y, a, b []float32) {
 	}
 }
 
-func sub(_ *vector, y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] - b[i]
-	}
-}
-
 func mul(_ *vector, y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
 	for i := range y {
@@ -165,14 +152,6 @@ func scale(v *vector, y, a, _ []float32) {
 	a = a[:len(y)]
 	for i := range y {
 		y[i] = s * a[i]
-	}
-}
-
-func axpy(v *vector, y, a, _ []float32) {
-	s := v.s
-	a = a[:len(y)]
-	for i := range y {
-		y[i] += s * a[i]
 	}
 }
 
