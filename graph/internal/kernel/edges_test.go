@@ -127,5 +127,15 @@ func blockedOutputs(c int) map[string]blockedOutput {
 		outputs["ConvBackwardData"+name] = blockedOutput{len(x), func(dx []float32) { ConvBackwardData(nil, &g, dx, dy, packed) }}
 		outputs["ConvBackwardWeights"+name] = blockedOutput{len(packed), func(dw []float32) { ConvBackwardWeights(nil, &g, dw, x, dy) }}
 	}
+	if c == 0 { // never pays by Winograd's algorithm
+		return outputs
+	}
+	g := square(n, c, h, c+1, 3, 1, 1, 1)
+	gx, gdy, w, packed := random(r, g.input()), random(r, g.output()), random(r, g.M*g.C*9), random(r, g.PackedWinograd())
+	outputs["PackWeightsWinograd"] = blockedOutput{len(packed), func(y []float32) { PackWeightsWinograd(nil, &g, y, w) }}
+	outputs["PackWeightsDataWinograd"] = blockedOutput{len(packed), func(y []float32) { PackWeightsDataWinograd(nil, &g, y, w) }}
+	outputs["ConvForwardWinograd"] = blockedOutput{len(gdy), func(y []float32) { ConvForwardWinograd(nil, &g, y, gx, packed, Epilogue{}) }}
+	outputs["ConvBackwardDataWinograd"] = blockedOutput{len(gx), func(dx []float32) { ConvBackwardDataWinograd(nil, &g, dx, gdy, packed) }}
+	outputs["ConvBackwardWeightsWinograd"] = blockedOutput{g.Packed(), func(dw []float32) { ConvBackwardWeightsWinograd(nil, &g, dw, gx, gdy) }}
 	return outputs
 }
