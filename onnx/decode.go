@@ -69,7 +69,7 @@ func checkTensor(p *TensorProto) ([]int, error) {
 		return nil, fmt.Errorf("data type %s: unknown", typeName(t))
 	}
 	if p.Segment != nil {
-		return nil, fmt.Errorf("segment: unsupported")
+		return nil, &UnsupportedError{"segment: unsupported"}
 	}
 	if p.GetDataLocation() == TensorProto_EXTERNAL {
 		return nil, fmt.Errorf("external data %s: not loaded", quote(externalValue(p, "location")))

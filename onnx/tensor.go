@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -18,6 +19,15 @@ type Tensor struct {
 	// []int32, []int64, []uint8, []uint16, []uint32, []uint64, []bool or []string.
 	Data any
 }
+
+// UnsupportedError is what the standard knows and this package does not; it is an
+// errors.ErrUnsupported.
+type UnsupportedError struct{ What string }
+
+func (e *UnsupportedError) Error() string { return e.What }
+
+// Is makes it an errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // maxElements keeps make, at 16 bytes for the largest element, from panicking on a
 // shape no memory holds.
@@ -43,7 +53,7 @@ func newTensor(t TensorProto_DataType, shape []int) (*Tensor, error) {
 	}
 	data := zeros(t, n)
 	if data == nil {
-		return nil, fmt.Errorf("type %s: unsupported", typeName(t))
+		return nil, &UnsupportedError{fmt.Sprintf("type %s: unsupported", typeName(t))}
 	}
 	return &Tensor{Type: t, Shape: append([]int{}, shape...), Data: data}, nil
 }

@@ -33,6 +33,7 @@ func verbs() []*cli.Command {
 		evalVerb(),
 		runVerb(),
 		checkVerb(),
+		diffVerb(),
 		benchVerb(),
 	}, testOnlyVerbs...)
 }

@@ -61,7 +61,7 @@ func TestRun(t *testing.T) {
 	}{
 		{"equal", "Relu", floats(-1, 2), floats(0, 2), check.Pass, ""},
 		{"within rtol", "Relu", floats(-1, 2), floats(0, 2.001), check.Pass, ""},
-		{"beyond rtol", "Relu", floats(-1, 2), floats(0, 2.01), check.Fail, "1 of 2 elements differ, most at 1: got 2, want 2.00"},
+		{"beyond rtol", "Relu", floats(-1, 2), floats(0, 2.01), check.Fail, "1 of 2 elements differ, first at [0 1]: got 2, want 2.01, off by 0.01 where 0.00202 is allowed"},
 		{"within atol", "Relu", floats(9e-6, 2), floats(0, 2), check.Pass, ""},
 		{"nan", "Relu", floats(nan, inf), floats(nan, inf), check.Pass, ""},
 		{"nan wanted", "Relu", floats(1, 2), floats(nan, 2), check.Fail, "got 1, want NaN"},
@@ -126,8 +126,8 @@ func TestFind(t *testing.T) {
 	if got, err := check.Find(filepath.Join(root, "a")); err != nil || len(got) != 1 {
 		t.Errorf("a test folder itself: %q, %v", got, err)
 	}
-	for path, want := range map[string]string{filepath.Join(root, "none"): "no such file", filepath.Join(root, "a", "model.onnx"): "not a folder",
-		filepath.Join(root, "a", "test_data_set_0"): "no test folder"} {
+	for path, want := range map[string]string{filepath.Join(root, "none"): "no such file", filepath.Join(root, "a", "model.onnx"): "neither a folder nor a *.check.yaml file",
+		filepath.Join(root, "a", "test_data_set_0"): "holds neither a *.check.yaml file nor a test folder"} {
 		if _, err := check.Find(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", path, err, want)
 		}
