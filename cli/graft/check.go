@@ -39,6 +39,7 @@ Examples:
 			&cli.BoolFlag{Name: "allow-unsupported", Usage: "pass over tests that need an operator or type graft lacks"},
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
+			memoryLimit(),
 			whole("jobs", 0, 1, "`N` run this many tests at a time", "as --threads", "j"),
 			&cli.StringFlag{Name: "root", Usage: "`DIR` check files may name files below this folder", DefaultText: "their own"},
 			&cli.StringFlag{Name: "model", Usage: "`FILE` check this model in the place of the one that check files name", TakesFile: true},
@@ -77,12 +78,15 @@ func runCheck(c *cli.Context) error {
 			return err
 		}
 	}
-	if c.Bool("record") {
-		return record(c, u)
-	}
 	r := checkReport{allow: c.Bool("allow-unsupported"), byOperator: c.Bool("by-operator")}
 	r.tol, r.half = tolerances(c)
 	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model")}
+	if o.MaxMemory, err = maxMemory(c, nil); err != nil {
+		return err
+	}
+	if c.Bool("record") {
+		return record(c, u, o)
+	}
 	if c.String("against") != "" {
 		r.Cases, err = against(c, paths, o)
 	} else {
@@ -200,7 +204,7 @@ func runTest(ctx context.Context, path string, o check.Options) []check.Case {
 	if strings.HasSuffix(path, check.Suffix) {
 		return check.RunFile(ctx, path, o)
 	}
-	return []check.Case{check.Run(path, o.Tolerance, o.Half, o.Threads)}
+	return []check.Case{check.Run(path, o)}
 }
 
 // against compares models with another one.
@@ -217,7 +221,7 @@ func against(c *cli.Context, paths []string, o check.Options) ([]check.Case, err
 }
 
 // record writes a check file, and beside it the outputs too large for it.
-func record(c *cli.Context, u *ui) error {
+func record(c *cli.Context, u *ui, o check.Options) error {
 	args, err := positionals(c, "MODEL")
 	if err != nil {
 		return err
@@ -229,7 +233,7 @@ func record(c *cli.Context, u *ui) error {
 	if !strings.HasSuffix(file, check.Suffix) {
 		return usagef("give -o a name like mine"+check.Suffix, "output %s: a check file's name ends in %s", quote(file), check.Suffix)
 	}
-	r := check.Recording{Model: args[0], File: file, Seed: c.Uint64("seed"), Threads: threads(c)}
+	r := check.Recording{Options: o, Model: args[0], File: file, Seed: c.Uint64("seed")}
 	if given := c.StringSlice("input"); len(given) > 0 {
 		if r.Inputs, err = recordInputs(args[0], given); err != nil {
 			return err

@@ -17,7 +17,10 @@ func readModel(path string) (*onnx.ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := onnx.Check(m); err != nil {
+	if err = onnx.Sort(m); err == nil {
+		err = onnx.Check(m)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(path), err)
 	}
 	return m, nil

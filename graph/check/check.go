@@ -88,16 +88,16 @@ func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `*`, `\*`, `?`, `\?`).Replace(path)
 }
 
-// Run runs every data set of a test folder, to the tolerance half where an output is
-// float16 and to tol elsewhere. 0 threads means all cores.
-func Run(dir string, tol, half Tolerance, threads int) Case {
+// Run runs every data set of a test folder, to o.Half where an output is float16 and to
+// o.Tolerance elsewhere.
+func Run(dir string, o Options) Case {
 	start := time.Now()
-	c := runFolder(dir, tol, half, threads)
+	c := runFolder(dir, o)
 	c.Dir, c.Duration = dir, time.Since(start)
 	return c
 }
 
-func runFolder(dir string, tol, half Tolerance, threads int) (c Case) {
+func runFolder(dir string, o Options) (c Case) {
 	c = Case{Name: filepath.Base(dir), Status: Pass}
 	defer func() {
 		if r := recover(); r != nil { // one case must not end the others
@@ -113,6 +113,9 @@ func runFolder(dir string, tol, half Tolerance, threads int) (c Case) {
 	m, err := onnx.ReadFile(models[0])
 	c.Ops = operators(m)
 	if err == nil {
+		err = onnx.Sort(m)
+	}
+	if err == nil {
 		err = onnx.Check(m)
 	}
 	if err != nil {
@@ -121,7 +124,7 @@ func runFolder(dir string, tol, half Tolerance, threads int) (c Case) {
 	}
 	slices.Sort(sets)
 	for _, s := range sets {
-		if err := c.dataSet(m, s, tol, half, threads); err != nil {
+		if err := c.dataSet(m, s, o); err != nil {
 			c.fail(fmt.Errorf("%s: %w", filepath.Base(s), err))
 			return c
 		}
@@ -136,7 +139,7 @@ func (c *Case) fail(err error) {
 	}
 }
 
-func (c *Case) dataSet(m *onnx.ModelProto, dir string, tol, half Tolerance, threads int) error {
+func (c *Case) dataSet(m *onnx.ModelProto, dir string, o Options) error {
 	if err := onlyTensors(m); err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func (c *Case) dataSet(m *onnx.ModelProto, dir string, tol, half Tolerance, thre
 	if err != nil {
 		return err
 	}
-	got, err := Infer(m, in, threads)
+	got, err := o.Infer(m, in)
 	if err != nil {
 		return err
 	}
@@ -156,9 +159,9 @@ func (c *Case) dataSet(m *onnx.ModelProto, dir string, tol, half Tolerance, thre
 		return fmt.Errorf("the model has %d outputs, the folder expects %d", len(got), len(want))
 	}
 	for i, w := range want {
-		t := tol
+		t := o.Tolerance
 		if w.Type == onnx.TensorProto_FLOAT16 {
-			t = half
+			t = o.Half
 		}
 		if err := c.compare(got[i], w, t); err != nil {
 			return fmt.Errorf("output %d: %w", i, err)

@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "case")
 			write(t, dir, w.op, w.x, w.y)
-			c := check.Run(dir, tol, check.Half, 1)
+			c := check.Run(dir, check.Options{Tolerance: tol, Half: check.Half, Threads: 1})
 			if c.Status != w.status || !strings.Contains(c.Reason, w.reason) || c.Name != "case" || c.Model != filepath.Join(dir, "model.onnx") {
 				t.Errorf("got %+v, want %s %s", c, w.status, w.reason)
 			}
@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 func TestRunReportsDifferences(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "Relu", floats(1, 4, 0), floats(1.5, 5, 0))
-	c := check.Run(dir, check.Tolerance{Rtol: 1}, check.Half, 1)
+	c := check.Run(dir, check.Options{Tolerance: check.Tolerance{Rtol: 1}, Threads: 1})
 	if c.Status != check.Pass || c.MaxAbs != 1 || math.Abs(c.MaxRel-1./3) > 1e-6 {
 		t.Errorf("%+v, want a largest difference of 1, relative 1/3", c)
 	}
@@ -99,13 +99,13 @@ func TestRunRefuses(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "test_data_set_0", "input_0.pb")); err != nil {
 		t.Fatal(err)
 	}
-	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "the model has 1 inputs, got 0") {
+	if c := check.Run(dir, check.Options{Threads: 1}); c.Status != check.Fail || !strings.Contains(c.Reason, "the model has 1 inputs, got 0") {
 		t.Errorf("a missing input: %+v", c)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "b.onnx"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "holds 2 .onnx files") {
+	if c := check.Run(dir, check.Options{Threads: 1}); c.Status != check.Fail || !strings.Contains(c.Reason, "holds 2 .onnx files") {
 		t.Errorf("two models: %+v", c)
 	}
 }

@@ -84,7 +84,7 @@ func (r *run) evaluate(name string) (*finetune.Evaluation, error) {
 		return nil, err
 	}
 	defer d.Close()
-	k, err := finetune.NewClassifier(r.model, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads})
+	k, err := finetune.NewClassifier(r.model, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -178,11 +178,11 @@ func (r *run) agreeOnSeeds(other *onnx.ModelProto, a *Agree) (*agreement, error)
 		if err != nil {
 			return nil, err
 		}
-		got, err := Infer(r.model, in, r.Threads)
+		got, err := r.Options.Infer(r.model, in)
 		if err != nil {
 			return nil, err
 		}
-		want, err := Infer(other, in, r.Threads)
+		want, err := r.Options.Infer(other, in)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", quote(a.Model), err)
 		}
@@ -217,7 +217,7 @@ func (r *run) agreeOnData(other *onnx.ModelProto, a *Agree) (*agreement, error) 
 	defer d.Close()
 	var rows [2][][]float64
 	for i, m := range []*onnx.ModelProto{r.model, other} {
-		k, err := finetune.NewClassifier(m, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads})
+		k, err := finetune.NewClassifier(m, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory})
 		if err != nil {
 			return nil, err
 		}

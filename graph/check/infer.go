@@ -8,9 +8,15 @@ import (
 	"graft/onnx"
 )
 
-// Infer runs a model once on the given inputs, in the order of the graph inputs.
+// Infer runs a model once on the given inputs, in the order of the graph inputs. 0
+// threads means all cores.
 func Infer(m *onnx.ModelProto, in []*onnx.Tensor, threads int) ([]*onnx.Tensor, error) {
-	p, err := compile(m, in, threads)
+	return Options{Threads: threads}.Infer(m, in)
+}
+
+// Infer is the function of that name with the options' threads and memory.
+func (o Options) Infer(m *onnx.ModelProto, in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	p, err := compile(m, in, o)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +33,7 @@ func Infer(m *onnx.ModelProto, in []*onnx.Tensor, threads int) ([]*onnx.Tensor, 
 }
 
 // compile makes a program for inputs of these shapes, filled with them.
-func compile(m *onnx.ModelProto, in []*onnx.Tensor, threads int) (*graph.Program, error) {
+func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, error) {
 	names := graph.InputNames(m)
 	if len(in) != len(names) {
 		return nil, fmt.Errorf("the model has %d inputs, got %d", len(names), len(in))
@@ -39,7 +45,7 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, threads int) (*graph.Program
 			known[n] = in[i]
 		}
 	}
-	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes}, Known: known, Threads: threads})
+	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes, MaxMemory: o.MaxMemory}, Known: known, Threads: o.Threads})
 	if err != nil {
 		return nil, err
 	}

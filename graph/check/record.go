@@ -19,11 +19,11 @@ import (
 
 // Recording says what Record runs.
 type Recording struct {
+	Options                   // threads and memory
 	Model   string            // path
 	File    string            // the check file that will be written: paths in it start at its folder
 	Inputs  map[string]string // files by input; inputs that are not named are drawn from Seed
 	Seed    uint64
-	Threads int
 }
 
 // maxInline is the largest output whose values stand in the check file itself.
@@ -81,7 +81,7 @@ func (f *File) record(ctx context.Context, m *onnx.ModelProto, r Recording) (map
 			return nil, fmt.Errorf("the model has no input %s", quote(name))
 		}
 	}
-	p, err := compile(m, in, r.Threads)
+	p, err := compile(m, in, r.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (f *File) record(ctx context.Context, m *onnx.ModelProto, r Recording) (map
 	f.Cases = []Script{s}
 	megabytes := math.Ceil(1.25*memory(m, p, in)*10) / 10
 	f.Limits = &Limits{MemoryMB: &megabytes}
-	f.Batch = (&run{ctx: ctx, model: m, first: in, Options: Options{Threads: r.Threads}}).batch() == nil
+	f.Batch = (&run{ctx: ctx, model: m, first: in, Options: r.Options}).batch() == nil
 	return large, ctx.Err()
 }
 

@@ -18,10 +18,11 @@ import (
 	"graft/onnx"
 )
 
-// Options say how check files are run.
+// Options say how checks are run.
 type Options struct {
 	Tolerance, Half Tolerance // of outputs whose file asks for none: of float16 ones, Half
 	Threads         int       // 0: all cores
+	MaxMemory       int64     // of a program, in bytes; 0: three quarters of the machine's
 	Root            string    // the folder that check files may read from; "": each its own
 	Model           string    // checked in the place of the model that the file names
 }
@@ -127,7 +128,10 @@ func readModel(path string) (*onnx.ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := onnx.Check(m); err != nil {
+	if err = onnx.Sort(m); err == nil {
+		err = onnx.Check(m)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(path), err)
 	}
 	return m, nil
@@ -217,7 +221,7 @@ func (r *run) script(s Script) {
 		if r.first == nil {
 			r.first = in
 		}
-		out, err = Infer(r.model, in, r.Threads)
+		out, err = r.Options.Infer(r.model, in)
 	}
 	if err != nil {
 		r.expect(s.Name, func(*Case) error { return err })
@@ -348,7 +352,7 @@ func ranking(v []float64) []int {
 
 // batch proves that two inputs at once give what each gives alone.
 func (r *run) batch() error {
-	m, err := graph.DynamicBatch(r.model, graph.Options{})
+	m, err := graph.DynamicBatch(r.model, graph.Options{MaxMemory: r.MaxMemory})
 	if err != nil {
 		return err
 	}
@@ -372,13 +376,13 @@ func (r *run) batch() error {
 		}
 		both = append(both, joined)
 	}
-	got, err := Infer(m, both, r.Threads)
+	got, err := r.Options.Infer(m, both)
 	if err != nil {
 		return err
 	}
 	var alone [2][]*onnx.Tensor
 	for i := range rows {
-		if alone[i], err = Infer(m, rows[i], r.Threads); err != nil {
+		if alone[i], err = r.Options.Infer(m, rows[i]); err != nil {
 			return err
 		}
 	}
@@ -458,7 +462,7 @@ func (r *run) limits() {
 	}
 	var p *graph.Program
 	if err == nil {
-		p, err = compile(r.model, in, r.Threads)
+		p, err = compile(r.model, in, r.Options)
 	}
 	if err != nil {
 		r.expect("limits", func(*Case) error { return err })

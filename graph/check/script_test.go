@@ -182,7 +182,7 @@ func TestBatchFails(t *testing.T) {
 func TestRecord(t *testing.T) {
 	dir := base(t)
 	file := filepath.Join(dir, "base.check.yaml")
-	f, large, err := check.Record(context.Background(), check.Recording{Model: filepath.Join(dir, "base.onnx"), File: file, Seed: 3, Threads: 1})
+	f, large, err := check.Record(context.Background(), check.Recording{Model: filepath.Join(dir, "base.onnx"), File: file, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,9 @@ import (
 // form or is not float32. Further outputs are picked out of the first one's node.
 func (b *Builder) Reference(name string, f Form, in, out []*Value) []*gorgonia.Node {
 	op := &evalOp{id: b.nextID(), name: name, form: f, in: in, out: out}
+	for _, v := range out {
+		b.reference += 8 * int64(numel(v.Shape))
+	}
 	var args []*gorgonia.Node
 	for _, v := range in {
 		if v != nil && v.Const == nil {
