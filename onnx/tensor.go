@@ -15,8 +15,9 @@ type Tensor struct {
 	Shape []int
 
 	// Data is a slice of Len() elements: []float32 for FLOAT, FLOAT16 and BFLOAT16
-	// (the two held widened, exactly), []float64 for DOUBLE, and []int8, []int16,
-	// []int32, []int64, []uint8, []uint16, []uint32, []uint64, []bool or []string.
+	// (the two held widened, exactly), []float64 for DOUBLE, []int8 for INT8, INT4 and
+	// INT2, []uint8 for UINT8, UINT4 and UINT2, and []int16, []int32, []int64, []uint16,
+	// []uint32, []uint64, []bool or []string.
 	Data any
 }
 
@@ -190,7 +191,7 @@ func zeros(t TensorProto_DataType, n int) any {
 		return make([]float32, n)
 	case TensorProto_DOUBLE:
 		return make([]float64, n)
-	case TensorProto_INT8:
+	case TensorProto_INT8, TensorProto_INT4, TensorProto_INT2:
 		return make([]int8, n)
 	case TensorProto_INT16:
 		return make([]int16, n)
@@ -198,7 +199,7 @@ func zeros(t TensorProto_DataType, n int) any {
 		return make([]int32, n)
 	case TensorProto_INT64:
 		return make([]int64, n)
-	case TensorProto_UINT8:
+	case TensorProto_UINT8, TensorProto_UINT4, TensorProto_UINT2:
 		return make([]uint8, n)
 	case TensorProto_UINT16:
 		return make([]uint16, n)
