@@ -28,6 +28,32 @@ func loadExternal(dir string, tensors iter.Seq[*TensorProto]) error {
 	return nil
 }
 
+// DataFiles lists the files beside a model that its external data lie in, whether they
+// are there or not.
+func DataFiles(path string) ([]string, error) {
+	b, err := readRegular(path)
+	m := new(ModelProto)
+	if err == nil {
+		err = unmarshal(b, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %s: %w", quote(path), err)
+	}
+	var files []string
+	for p := range tensors(m) {
+		if p.GetDataLocation() != TensorProto_EXTERNAL {
+			continue
+		}
+		if file, err := locationOf(externalValue(p, "location")); err == nil && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	for i, file := range files {
+		files[i] = filepath.Join(filepath.Dir(path), filepath.FromSlash(file))
+	}
+	return files, nil
+}
+
 // A region is a range of bytes of an external file.
 type region struct {
 	file         string

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"graft/onnx"
 )
 
 // checkOutput refuses an output path before any work is done for it: one that
@@ -31,13 +34,25 @@ func checkOutput(path string, inputs ...string) error {
 	if !out.Mode().IsRegular() {
 		return fmt.Errorf("output %s: not a file but a %s", quote(path), kindOf(out.Mode()))
 	}
-	for _, in := range inputs {
+	for _, in := range withData(inputs) {
 		if info, err := os.Stat(in); err == nil && os.SameFile(out, info) {
 			return hinted{fmt.Errorf("output %s: is the input itself, and graft never overwrites its input", quote(path)),
 				"give -o another name"}
 		}
 	}
 	return nil
+}
+
+// withData adds the files that the external data of models among the inputs lie in.
+func withData(inputs []string) []string {
+	all := inputs
+	for _, in := range inputs {
+		if filepath.Ext(in) == ".onnx" {
+			files, _ := onnx.DataFiles(in) // reading the model will say what is wrong with it
+			all = append(slices.Clip(all), files...)
+		}
+	}
+	return all
 }
 
 func isDir(path string) bool {
