@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"graft/durable"
 )
 
 // loadExternal moves the external data of tensors, files in or below dir, into
@@ -89,7 +91,7 @@ func (l *loader) load(dir string, p *TensorProto) (err error) {
 	}
 	if l.root == nil {
 		if l.root, err = os.OpenRoot(dir); err != nil {
-			return bare(err)
+			return durable.Bare(err)
 		}
 	}
 	data, ok := l.read[r]
@@ -107,7 +109,7 @@ func (l *loader) load(dir string, p *TensorProto) (err error) {
 func (l *loader) readRegion(r region) ([]byte, error) {
 	f, err := l.root.OpenFile(filepath.FromSlash(r.file), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, bare(err)
+		return nil, durable.Bare(err)
 	}
 	defer f.Close()
 	size, err := regularSize(f)
@@ -123,7 +125,7 @@ func (l *loader) readRegion(r region) ([]byte, error) {
 	l.spent[r.file] += r.size
 	data := make([]byte, r.size)
 	if _, err := f.ReadAt(data, r.offset); err != nil {
-		return nil, bare(err)
+		return nil, durable.Bare(err)
 	}
 	return data, nil
 }
