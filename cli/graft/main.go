@@ -35,6 +35,7 @@ func verbs() []*cli.Command {
 		checkVerb(),
 		diffVerb(),
 		benchVerb(),
+		modelsVerb(),
 	}, testOnlyVerbs...)
 }
 

@@ -11,9 +11,13 @@ import (
 	"graft/onnx"
 )
 
-// readModel reads the model at path and refuses one that breaks the standard's rules.
+// readModel reads the model at path, or the pulled one of that name, and refuses one
+// that breaks the standard's rules.
 func readModel(path string) (*onnx.ModelProto, error) {
-	m, err := onnx.ReadFile(path)
+	m, err := cachedModel(path)
+	if m == nil && err == nil {
+		m, err = onnx.ReadFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}
