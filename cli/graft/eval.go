@@ -29,6 +29,7 @@ Examples:
 			batchSize("32"),
 			workers(),
 			outputName(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runEval,
 	}

@@ -33,7 +33,9 @@ func verbs() []*cli.Command {
 		evalVerb(),
 		runVerb(),
 		checkVerb(),
+		diffVerb(),
 		benchVerb(),
+		modelsVerb(),
 	}, testOnlyVerbs...)
 }
 
