@@ -6,7 +6,6 @@ import (
 
 	"graft/finetune/data"
 	"graft/graph"
-	"graft/onnx"
 )
 
 // maxCache is how much memory features may take, in bytes.
@@ -19,9 +18,9 @@ type frozenPart struct {
 	batch   int
 }
 
-// newFrozenPart compiles the network up to the plan's frontier.
-func newFrozenPart(p *Plan, c Config) (*frozenPart, error) {
-	m, err := graph.Cut(p.Model, p.Frontier, graph.Options{})
+// newFrozenPart compiles the network up to a phase's frontier.
+func newFrozenPart(p *Plan, ph *Phase, c Config) (*frozenPart, error) {
+	m, err := graph.Cut(p.Model, ph.Frontier, graph.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +29,7 @@ func newFrozenPart(p *Plan, c Config) (*frozenPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frozenPart{program, numel(p.structure.Shape(p.Frontier)), batch}, nil
+	return &frozenPart{program, numel(p.structure.Shape(ph.Frontier)), batch}, nil
 }
 
 func numel(shape []int) int {
@@ -46,7 +45,7 @@ func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func
 	out := make([]float32, s.len()*f.width)
 	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers}
 	if mirrored {
-		l.Flip = func(int) bool { return true }
+		l.View = func(int) data.View { return data.Mirrored }
 	}
 	at := 0
 	err := l.Each(ctx, func(b *data.Batch) error {
@@ -62,15 +61,16 @@ func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func
 	return out, err
 }
 
-// fits says whether the features of all sets stay within maxCache.
-func (p *Plan) fits(c Config, train, val int) bool {
-	if p.Frontier == "" || c.Cache == "off" {
+// fits says whether the features of a phase can be kept: they are the same in every
+// epoch, but for mirroring, and those of all sets stay within maxCache.
+func (p *Plan) fits(ph *Phase, c Config, train, val int) bool {
+	if ph.Frontier == "" || c.Cache == "off" || !ph.Augment.FlipOnly() || c.Mixup > 0 || c.CutMix > 0 {
 		return false
 	}
-	if c.Augment != "none" {
+	if ph.Augment.Flip > 0 {
 		train *= 2
 	}
-	return int64(numel(p.structure.Shape(p.Frontier)))*int64(train+val)*4 <= maxCache
+	return int64(numel(p.structure.Shape(ph.Frontier)))*int64(train+val)*4 <= maxCache
 }
 
 // standard is the mean and deviation of each feature over the training set.
@@ -122,8 +122,8 @@ func (s standard) fold(w, b []float32) {
 
 // firstGemm names the weight and bias of the Gemm of a new head that reads the
 // frontier, through a Dropout if there is one; ok is false where another operator does.
-func (p *Plan) firstGemm() (weight, bias string, ok bool) {
-	at := p.Frontier
+func (p *Plan) firstGemm(ph *Phase) (weight, bias string, ok bool) {
+	at := ph.Frontier
 	for range 2 {
 		for _, n := range p.Model.GetGraph().GetNode() {
 			if len(n.GetInput()) == 0 || n.GetInput()[0] != at {
@@ -139,9 +139,4 @@ func (p *Plan) firstGemm() (weight, bias string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// above is the part of the model that trains on features.
-func (p *Plan) above() (*onnx.ModelProto, error) {
-	return graph.Tail(p.Model, p.Frontier, graph.Options{})
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"graft/graph/ops"
 	"graft/onnx"
@@ -14,6 +15,7 @@ type Trainable struct {
 	Slot  string `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
 	Layer int    `json:"layer"` // layers up to its first use
 	Uses  int    `json:"uses"`  // more than 1: shared
+	Norm  bool   `json:"-"`     // of a normalisation
 	first *step  // that uses it
 }
 
@@ -39,7 +41,7 @@ func (s *Structure) Trainable() []Trainable {
 			if !seen {
 				k = len(list)
 				at[name] = k
-				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], first: st})
+				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], Norm: strings.HasSuffix(st.node.GetOpType(), "Normalization"), first: st})
 			}
 			list[k].Uses++
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,26 +23,47 @@ func finetuneVerb() *cli.Command {
 		number("dropout", 0, 0, 1, "`P` drop this share of the head's inputs in training", "0"),
 	)...)
 	flags = append(flags, section("What learns",
-		&cli.StringFlag{Name: "freeze", Usage: "`N|all` freeze all layers up to cut point N, or the whole kept part; " +
-			"with 0 everything learns", DefaultText: "all"},
+		&cli.StringFlag{Name: "freeze", Usage: "`N|all|auto` freeze all layers up to cut point N, or the whole kept part; " +
+			"with 0 everything learns; auto: freeze all where the images are few for the parameters, else fine-tune",
+			DefaultText: "auto"},
+		whole("unfreeze-at", 0, 1, "`EPOCH` from this epoch on what is frozen learns too", "never, or as --freeze auto says"),
 		word("bn", "BatchNorm of layers that learn: stored statistics or those of the batch",
-			"batch from batch size 8 on", "frozen", "batch"),
+			"batch from batch size 8 on", finetune.BatchNorms...),
 		repeated("train", "`NAME` let this tensor learn too"),
 	)...)
+	const chosen = "chosen and told"
 	flags = append(flags, section("Training",
-		whole("epochs", 0, 1, "`N` go through the data this many times", "10"),
+		whole("epochs", 0, 1, "`N` go through the data this many times", chosen),
 		batchSize("32"),
-		word("opt", "optimizer", "adam", "sgd", "adam", "adamw"),
-		number("lr", 0, 0, 1e6, "`RATE` learning rate at the start", "0.001, 0.01 for sgd"),
-		number("momentum", 0.9, 0, 1, "`M` momentum of sgd", ""),
-		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", "0"),
-		word("schedule", "course of the learning rate", "constant", "constant", "step", "cosine"),
+		whole("accumulate", 0, 1, "`N` take a step after this many batches, with the sum of their gradients", "1"),
+		word("opt", "optimizer", chosen, optim.Names...),
+		number("lr", 0, 0, 1e6, "`RATE` greatest learning rate", chosen),
+		number("momentum", 0.9, 0, 1, "`M` momentum of sgd and rmsprop", "0.9, 0 for rmsprop"),
+		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", "0.0001, 0 with --opt"),
+		repeated("decay-exclude", "`norm,bias` no weight decay for these; both where --opt is not given"),
+		number("lr-mult", 0, 1e-9, 1e6, "`F` rate of the kept part, as a multiple of the new layers'", "1"),
+		number("layer-decay", 0, 1e-9, 1.000001, "`F` rate of each layer, as a share of the next one's", "1"),
+		word("schedule", "course of the learning rate", "cosine", optim.Schedules...),
+		number("warmup", 0, 0, 1e6, "`EPOCHS` let the rate rise for so long first", "0"),
+		number("clip", 0, 0, 1e6, "`NORM` scale gradients down to this norm", "no limit"),
+		number("ema", 0, 0, 1, "`DECAY` validate and write a moving average of the weights", "none"),
+		whole("early-stop", 0, 1, "`N` stop after N epochs without a better one", "never"),
+		number("label-smoothing", 0, 0, 1, "`P` share of each label that all classes divide", "0.1 where whole networks learn, 0 with --opt"),
+		word("class-weights", "balanced: all classes weigh the same in the loss", "none", finetune.ClassWeights...),
 	)...)
+	var augments []string
+	for _, p := range data.Presets {
+		augments = append(augments, p.Name)
+	}
 	flags = append(flags, section("Data",
 		&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` validate on this share of the data, or on this folder",
 			DefaultText: "the data's own val, else 0.2"},
 		&cli.BoolFlag{Name: "no-shuffle", Usage: "keep the order of the data in every epoch"},
-		word("augment", "vary the training images; light: flip half of them", "none", "none", "light"),
+		word("sampling", "balanced: draw all classes equally often", "shuffle", "shuffle", "balanced"),
+		word("augment", "vary the training images; flip: mirror half of them, light: and crop, strong: and turn, recolour, blank a part",
+			"auto, which tells what it chose", append([]string{"auto"}, augments...)...),
+		number("mixup", 0, 0, 5, "`ALPHA` blend pairs of images and labels", "0, none"),
+		number("cutmix", 0, 0, 5, "`ALPHA` swap rectangles of pairs of images, and labels in proportion", "0, none"),
 		word("cache", "keep the frozen part's features in memory", "auto", "auto", "off"),
 		workers(),
 	)...)
@@ -101,8 +123,8 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	t := &trainingView{u: u, run: run, epochs: config.Epochs, intro: d.Train.Describe() + "; " + described(d.Val)}
-	config.Progress, config.OnEpoch = t.progress, t.epoch
+	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
+	config.Progress, config.OnPlan, config.OnEpoch = t.progress, t.plan, t.epoch
 	r, err := finetune.Train(c.Context, m, d.Train, d.Val, config)
 	t.done()
 	if r != nil { // what finished epochs have made is kept, whatever happened then
@@ -135,8 +157,8 @@ func finish(c *cli.Context, u *ui, r *finetune.Result, run *runFolder, records [
 	if b := r.BestEpoch(); b != nil {
 		best = b.N - 1
 	}
-	s := finetuned{Output: path, Run: run.dir, Cut: r.Plan.Cut, Frozen: r.Plan.Frozen, Cached: r.Cached,
-		Learnt: len(r.Plan.Learning.Params), Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best])}
+	s := finetuned{Output: path, Run: run.dir, Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
+		Learnt: len(r.Plan.Last().Learning.Params), Choices: r.Plan.Choices, Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best])}
 	for _, e := range records {
 		s.Epochs = append(s.Epochs, epochRecord(e))
 	}
@@ -145,16 +167,17 @@ func finish(c *cli.Context, u *ui, r *finetune.Result, run *runFolder, records [
 
 // finetuned is what finetune shows, as --json gives it.
 type finetuned struct {
-	Output    string      `json:"output"`
-	Run       string      `json:"run"`
-	Cut       string      `json:"cut"`
-	Frozen    string      `json:"frozen"`
-	Learnt    int         `json:"learnt_tensors"`
-	Cached    bool        `json:"cached"`
-	Classes   []string    `json:"classes"`
-	BestEpoch int         `json:"best_epoch"`
-	Best      epochJSON   `json:"best"`
-	Epochs    []epochJSON `json:"epochs"`
+	Output    string            `json:"output"`
+	Run       string            `json:"run"`
+	Cut       string            `json:"cut"`
+	Frozen    string            `json:"frozen"`
+	Learnt    int               `json:"learnt_tensors"`
+	Cached    bool              `json:"cached"`
+	Classes   []string          `json:"classes"`
+	Choices   []finetune.Choice `json:"choices"`
+	BestEpoch int               `json:"best_epoch"`
+	Best      epochJSON         `json:"best"`
+	Epochs    []epochJSON       `json:"epochs"`
 }
 
 // epochJSON is an epoch's record; what was not measured is null.
@@ -193,17 +216,36 @@ func (s finetuned) write(w io.Writer) error {
 func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetune.Config, error) {
 	f := finetune.Config{
 		After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"),
-		Head: c.String("head"), Dropout: c.Float64("dropout"), Freeze: c.String("freeze"), BatchNorm: c.String("bn"),
-		Also: c.StringSlice("train"), Epochs: c.Int("epochs"), Batch: c.Int("batch-size"), Schedule: c.String("schedule"),
-		Optimizer: optim.Settings{Name: c.String("opt"), LR: c.Float64("lr"), WeightDecay: c.Float64("weight-decay")},
-		Augment:   c.String("augment"), NoShuffle: c.Bool("no-shuffle"), Seed: c.Uint64("seed"), Cache: c.String("cache"),
+		Head: c.String("head"), Dropout: c.Float64("dropout"), Freeze: c.String("freeze"), UnfreezeAt: c.Int("unfreeze-at"),
+		BatchNorm: c.String("bn"), Also: c.StringSlice("train"),
+		Epochs: c.Int("epochs"), Batch: c.Int("batch-size"), Accumulate: c.Int("accumulate"), Schedule: c.String("schedule"),
+		Optimizer: optim.Settings{Name: c.String("opt"), LR: c.Float64("lr"), WeightDecay: c.Float64("weight-decay"), ClipNorm: c.Float64("clip")},
+		LRMult:    c.Float64("lr-mult"), LayerDecay: c.Float64("layer-decay"), DecayExclude: commaList(c.StringSlice("decay-exclude")),
+		Warmup: c.Float64("warmup"), EMA: c.Float64("ema"), EarlyStop: c.Int("early-stop"),
+		Augment: c.String("augment"), Mixup: c.Float64("mixup"), CutMix: c.Float64("cutmix"), LabelSmoothing: c.Float64("label-smoothing"),
+		ClassWeights: c.String("class-weights"), Sampling: c.String("sampling"), Seed: c.Uint64("seed"), Cache: c.String("cache"),
 		Threads: threads(c), Workers: c.Int("workers"),
 	}
-	if f.Epochs == 0 {
-		f.Epochs = 10
+	if c.Bool("no-shuffle") {
+		if f.Sampling != "" {
+			return f, usagef("leave one of them out", "--no-shuffle and --sampling %s contradict each other", f.Sampling)
+		}
+		f.Sampling = "sequential"
 	}
-	if f.Optimizer.Name == "sgd" {
+	// 0 leaves a choice to the library; who writes a 0 means none.
+	for _, v := range []struct {
+		name string
+		to   *float64
+	}{{"weight-decay", &f.Optimizer.WeightDecay}, {"label-smoothing", &f.LabelSmoothing}} {
+		if c.IsSet(v.name) && *v.to == 0 {
+			*v.to = finetune.None
+		}
+	}
+	if name := f.Optimizer.Name; name == "sgd" || c.IsSet("momentum") {
 		f.Optimizer.Momentum = c.Float64("momentum")
+		if name == "adam" || name == "adamw" {
+			return f, usagef("leave it out", "--momentum is of sgd and rmsprop, not of %s", name)
+		}
 	}
 	if _, _, arrays := train.Tensor(0); !arrays {
 		pre, err := preprocessing(c, m)
@@ -213,6 +255,14 @@ func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetu
 		f.Preprocess = &pre
 	}
 	return f, nil
+}
+
+// commaList takes a repeated flag's values apart at their commas.
+func commaList(values []string) (list []string) {
+	for _, v := range values {
+		list = append(list, strings.Split(v, ",")...)
+	}
+	return list
 }
 
 // described says what a validation set holds.
@@ -268,17 +318,25 @@ type trainingView struct {
 	u       *ui
 	run     *runFolder
 	epochs  int
-	intro   string // shown once the work has begun: what is refused gets its one line alone
+	intro   string // shown once nothing can be refused any more: what is refused gets its one line alone
 	stage   string
 	bar     *progress
 	records []report.Epoch
 }
 
-func (t *trainingView) progress(stage string, done, total int) {
-	if t.intro != "" {
-		t.u.infof("%s", t.intro)
-		t.intro = ""
+// plan tells what will be trained, and what was chosen why.
+func (t *trainingView) plan(p *finetune.Plan) {
+	t.epochs = p.Config.Epochs
+	t.u.infof("%s", t.intro)
+	for _, c := range p.Choices {
+		t.u.infof("--%s %s: %s", c.Name, c.Value, c.Why)
 	}
+	for _, w := range p.Warnings {
+		t.u.warnf("%s", w)
+	}
+}
+
+func (t *trainingView) progress(stage string, done, total int) {
 	if stage != t.stage || t.bar == nil || done < t.bar.n {
 		t.done()
 		what := stage

@@ -249,7 +249,7 @@ func readImage(c *cli.Context, m *onnx.ModelProto, name, file string) (*onnx.Ten
 	if err != nil {
 		return nil, err
 	}
-	if err := pre.Apply(x.Data.([]float32), im, false); err != nil {
+	if err := pre.Apply(x.Data.([]float32), im, data.View{}); err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(file), err)
 	}
 	x.Round()

@@ -11,10 +11,10 @@ import (
 // Loader fills batches in order on goroutines of its own, a bounded number ahead of the reader.
 type Loader struct {
 	Set   *Set
-	Pre   Preprocess         // for pictures; float32 arrays are taken as they are
+	Pre   Preprocess         // for pictures; float32 arrays are taken as they are, or mirrored
 	Batch int                // examples in a batch; default 32
 	Order []int              // examples to load, in this order; nil: all, as they are in the set
-	Flip  func(pos int) bool // whether the example at Order[pos] is mirrored left to right; nil: never
+	View  func(pos int) View // how the example at Order[pos] is varied; nil: not at all
 
 	Workers int // goroutines that decode; default: one per core. The batches do not depend on it.
 	Ahead   int // batches filled before they are asked for; default 2
@@ -177,10 +177,13 @@ func (p *loading) fill(ctx context.Context, j job) {
 }
 
 func (p *loading) load(x []float32, i, pos int) error {
-	flip := p.Flip != nil && p.Flip(pos)
+	var v View
+	if p.View != nil {
+		v = p.View(pos)
+	}
 	if t, shape, ok := p.Set.Tensor(i); ok {
 		copy(x, t)
-		if flip {
+		if v.Flips() {
 			for w := shape[2]; len(x) > 0; x = x[w:] {
 				slices.Reverse(x[:w])
 			}
@@ -191,7 +194,7 @@ func (p *loading) load(x []float32, i, pos int) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Pre.Apply(x, im, flip); err != nil {
+	if err := p.Pre.Apply(x, im, v); err != nil {
 		return fmt.Errorf("data: %s: %w", show(p.Set.Items[i].Name), err)
 	}
 	return nil

@@ -132,15 +132,20 @@ func TestShuffle(t *testing.T) {
 	}
 }
 
-func TestCoin(t *testing.T) {
-	heads := 0
-	for i := range 10000 {
-		if Coin(1, 2, i) {
-			heads++
-		}
+func TestBalanced(t *testing.T) {
+	labels := []int{0, 0, 0, 0, 0, 0, 0, 2, 2, 2}
+	count := [3]int{}
+	distinct := map[int]bool{}
+	order := Balanced(labels, 3, 4, 5)
+	for _, i := range order {
+		count[labels[i]]++
+		distinct[i] = true
 	}
-	if heads < 4800 || heads > 5200 { // sd 50
-		t.Errorf("%d heads of 10000", heads)
+	if count != [3]int{5, 0, 5} || len(distinct) != 5+3 {
+		t.Errorf("classes drawn %v, of %d examples", count, len(distinct))
+	}
+	if !slices.Equal(order, Balanced(labels, 3, 4, 5)) || slices.Equal(order, Balanced(labels, 3, 4, 6)) {
+		t.Error("the draws are no function of seed and epoch")
 	}
 }
 
