@@ -29,7 +29,7 @@ func Example() {
 	train, val, err := digits.Train.Split(0.8, 1)
 	check(err)
 	r, err := finetune.Train(context.Background(), m, train, val, finetune.Config{
-			Preprocess: &data.Preprocess{Height: 16, Width: 16, Resize: 16, Channels: "gray", Mean: []float32{4}, Std: []float32{5.6}},
+		Preprocess: &data.Preprocess{Height: 16, Width: 16, Resize: 16, Channels: "gray", Mean: []float32{4}, Std: []float32{5.6}},
 	})
 	check(err)
 	check(onnx.WriteFile(written, r.Best, onnx.WriteOptions{}))

@@ -133,8 +133,11 @@ func (h *chooser) optimizer() {
 		}
 		h.say("opt", o.Name, "%s", why)
 		if o.WeightDecay == 0 {
-			o.WeightDecay = chosenDecay
-			h.say("weight-decay", o.WeightDecay, "the usual one")
+			why := "the usual one"
+			if o.WeightDecay = chosenDecay; h.frozen() && h.images < manyImages {
+				o.WeightDecay, why = 0.1, "few images tell little about many features"
+			}
+			h.say("weight-decay", o.WeightDecay, "%s", why)
 			if h.DecayExclude == nil {
 				h.DecayExclude = []string{"norm", "bias"}
 			}
@@ -167,7 +170,7 @@ func (h *chooser) rate() (float64, string) {
 	case h.frozen() && momentum:
 		return 1e-2, "for sgd on standardised features"
 	case h.frozen():
-		return 1e-3, "for " + h.Optimizer.Name + " on standardised features"
+		return 3e-3, "for " + h.Optimizer.Name + " on standardised features"
 	case !momentum:
 		return 1e-4, "for fine-tuning with " + h.Optimizer.Name
 	case h.norm && h.batchStatistics():

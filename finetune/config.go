@@ -76,6 +76,16 @@ type Config struct {
 	OnStep  func(Step)
 	OnEpoch func(Epoch)
 
+	// Save, if not nil, is given a checkpoint after every SaveEvery steps, at the end of
+	// every epoch, and where an error or the context ends the training. Its slices change
+	// with the training: Save writes them before it returns. An error of Save ends it.
+	Save      func(*Checkpoint) error
+	SaveEvery int // 0: only at the ends of epochs
+	// Resume is where to go on: the training ends with the same bytes as if it had never
+	// been interrupted. A checkpoint of another training is refused, unless AllowChanges.
+	Resume       *Checkpoint
+	AllowChanges bool
+
 	arrays *[3]int // the shape of float32 arrays; nil for images
 }
 

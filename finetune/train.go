@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -49,6 +50,16 @@ func Train(ctx context.Context, m *onnx.ModelProto, train, val *data.Set, c Conf
 		c.OnPlan(p)
 	}
 	t := newTraining(p, train, val)
+	if c.Save != nil || c.Resume != nil {
+		if t.identity, err = identify(ctx, m, p, train, val); err != nil {
+			return nil, err
+		}
+	}
+	if c.Resume != nil {
+		if err := t.resume(c.Resume); err != nil {
+			return nil, err
+		}
+	}
 	err = t.run(ctx)
 	if storeErr := t.store(); err == nil {
 		err = storeErr
@@ -81,6 +92,11 @@ type training struct {
 	values map[string][]float32 // what has been learnt, as it belongs into the whole model
 	best   map[string][]float32 // the same after the best epoch
 	result *Result
+
+	identity   map[string]string // with Save or Resume
+	from       *Checkpoint       // what the first phase goes on from
+	saved      uint64            // step and epoch of the last checkpoint
+	savedEpoch int
 }
 
 // position is how far a training has come.
@@ -117,8 +133,10 @@ func (t *training) run(ctx context.Context) error {
 	first := 0 // epoch of the phase
 	for k := range t.plan.Phases {
 		ph := &t.plan.Phases[k]
-		if k >= t.at.Phase {
-			t.at.Phase = k
+		if t.at.Epoch < first+ph.Epochs {
+			if t.at.Phase < k {
+				t.at.Phase, t.from = k, nil
+			}
 			if err := t.phase(ctx, ph, first); err != nil {
 				return err
 			}
@@ -135,17 +153,36 @@ func (t *training) phase(ctx context.Context, ph *Phase, first int) error {
 		return err
 	}
 	defer g.close()
+	if err := t.restore(g); err != nil {
+		return err
+	}
 	t.result.Cached = t.result.Cached || g.cached
-	for t.at.Epoch < first+ph.Epochs {
+	for t.at.Epoch < first+ph.Epochs && !(ph == t.plan.Last() && t.stale()) {
 		if err := t.oneEpoch(ctx, g, first); err != nil {
-			return err
+			return t.leave(g, err)
 		}
-		if ph == t.plan.Last() && t.stale() {
-			break
+		if err := t.save(g); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// leave saves where an error has ended the training, unless it is an error of saving.
+func (t *training) leave(g *stage, err error) error {
+	if errors.As(err, new(saveError)) || t.at.Step == 0 {
+		return err
+	}
+	if saveErr := t.save(g); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
+	return err
+}
+
+// saveError is an error of Config.Save.
+type saveError struct{ error }
+
+func (e saveError) Unwrap() error { return e.error }
 
 // oneEpoch learns for what is left of an epoch, validates and records it.
 func (t *training) oneEpoch(ctx context.Context, g *stage, first int) (err error) {
@@ -214,6 +251,11 @@ func (t *training) epoch(ctx context.Context, g *stage, first int, e *Epoch) err
 				return err
 			}
 			t.at.Seconds = spent + time.Since(started).Seconds()
+			if t.SaveEvery > 0 && t.at.Step%uint64(t.SaveEvery) == 0 && t.at.Taken < len(order) {
+				if err := t.save(g); err != nil {
+					return saveError{err}
+				}
+			}
 		}
 		t.report("training", t.at.Taken+open.taken, len(order))
 		return nil

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -29,6 +30,8 @@ type Set struct {
 type source interface {
 	image(i int) (*Image, error)
 	tensor(i int) (x []float32, shape [3]int)
+	// content is the bytes that example i is made from.
+	content(i int) ([]byte, error)
 }
 
 // Data is what a path holds. Val and Test are nil where the source has none.
@@ -198,6 +201,15 @@ func (f floats) tensor(i int) ([]float32, [3]int) {
 	return f.x[i*size : (i+1)*size : (i+1)*size], f.shape
 }
 
+func (f floats) content(i int) ([]byte, error) {
+	x, _ := f.tensor(i)
+	b := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b, nil
+}
+
 // raster is a source of 8-bit pictures held in memory.
 type raster struct {
 	pix     []byte // [N,H,W,C]
@@ -216,6 +228,11 @@ func (r raster) image(i int) (*Image, error) {
 		}
 	}
 	return im, nil
+}
+
+func (r raster) content(i int) ([]byte, error) {
+	size := r.h * r.w * r.c
+	return r.pix[i*size : (i+1)*size], nil
 }
 
 func (r raster) tensor(int) ([]float32, [3]int) { return nil, [3]int{} }
