@@ -10,7 +10,7 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz bench generate lint demo size clean set-module
+.PHONY: help build test drills race fuzz bench generate lint demo size clean set-module
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ build: ## build ./graft, one static binary
 
 test: ## run the tests, in under three minutes
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+drills: ## break trainings in every way, in the drills' long form; some of it as root only
+	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune
 
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data

@@ -43,19 +43,20 @@ func numel(shape []int) int {
 // run computes the features of a set, its images mirrored or not.
 func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func(n int)) ([]float32, error) {
 	out := make([]float32, s.len()*f.width)
-	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers}
+	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers, Skip: s.skip}
 	if mirrored {
 		l.View = func(int) data.View { return data.Mirrored }
 	}
-	at := 0
 	err := l.Each(ctx, func(b *data.Batch) error {
 		copy(f.program.Input(0), b.X)
 		if err := f.program.Run(); err != nil {
 			return err
 		}
 		v, _ := f.program.Output(0).Floats()
-		at += copy(out[at:], v[:b.N*f.width])
-		step(b.N)
+		for k, i := range b.Index {
+			copy(out[i*f.width:], v[k*f.width:(k+1)*f.width])
+		}
+		step(b.Taken)
 		return nil
 	})
 	return out, err
@@ -81,13 +82,17 @@ type standard struct{ mean, deviation []float32 }
 func standardise(train, val *features) standard {
 	w := train.width
 	sum, squares := make([]float64, w), make([]float64, w)
+	n := float64(train.len() - len(train.bad))
 	for i, v := range train.plain {
-		sum[i%w] += float64(v)
+		if !train.bad[i/w] {
+			sum[i%w] += float64(v)
+		}
 	}
-	n := float64(train.len())
 	for i, v := range train.plain {
-		d := float64(v) - sum[i%w]/n
-		squares[i%w] += d * d
+		if !train.bad[i/w] {
+			d := float64(v) - sum[i%w]/n
+			squares[i%w] += d * d
+		}
 	}
 	s := standard{make([]float32, w), make([]float32, w)}
 	for k := range w {

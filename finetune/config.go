@@ -76,6 +76,11 @@ type Config struct {
 	OnStep  func(Step)
 	OnEpoch func(Epoch)
 
+	// SkipBad leaves out images that do not decode, unless these are more than a tenth of
+	// a set or all of a class; OnSkip is told each of them once. Else they are errors.
+	SkipBad bool
+	OnSkip  func(name string, err error)
+
 	// Save, if not nil, is given a checkpoint after every SaveEvery steps, at the end of
 	// every epoch, and where an error or the context ends the training. Its slices change
 	// with the training: Save writes them before it returns. An error of Save ends it.
@@ -85,6 +90,8 @@ type Config struct {
 	// been interrupted. A checkpoint of another training is refused, unless AllowChanges.
 	Resume       *Checkpoint
 	AllowChanges bool
+	// OnData, with Save or Resume, is told what the data were made of.
+	OnData func(train, val []data.Sum) error
 
 	arrays *[3]int // the shape of float32 arrays; nil for images
 }

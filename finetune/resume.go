@@ -76,6 +76,7 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 		return nil, err
 	}
 	id := map[string]string{"model": fmt.Sprintf("%x", sha256.Sum256(b)), "machine": runtime.GOARCH}
+	of := map[string][]data.Sum{}
 	for name, s := range map[string]*data.Set{"training data": train, "validation data": val} {
 		if s == nil {
 			continue
@@ -84,7 +85,13 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 		if err != nil {
 			return nil, err
 		}
+		of[name] = sums
 		id[name] = fmt.Sprintf("%d images, %x", len(sums), sha256.Sum256(data.WriteManifest(sums)))
+	}
+	if p.Config.OnData != nil {
+		if err := p.Config.OnData(of["training data"], of["validation data"]); err != nil {
+			return nil, err
+		}
 	}
 	pre, err := p.Preprocess.MarshalJSON()
 	if err == nil {
@@ -94,7 +101,7 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 	for i := range c.NumField() {
 		f := c.Type().Field(i)
 		switch {
-		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "SaveEvery", "AllowChanges"}, f.Name):
+		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "SaveEvery", "AllowChanges", "SkipBad"}, f.Name):
 		case f.Type.Kind() == reflect.Func || f.Type.Kind() == reflect.Pointer:
 		default:
 			id[f.Name] = fmt.Sprintf("%v", c.Field(i).Interface())

@@ -37,7 +37,7 @@ func (g *stage) close() {
 func (t *training) open(ctx context.Context, ph *Phase) (*stage, error) {
 	g := &stage{Phase: ph}
 	from := func(s *data.Set) images {
-		return images{set: s, pre: t.plan.Preprocess, augment: ph.Augment, seed: t.Seed, workers: t.Workers}
+		return images{set: s, pre: t.plan.Preprocess, augment: ph.Augment, seed: t.Seed, workers: t.Workers, skip: t.skipping(s)}
 	}
 	train, val := from(t.trainSet), from(t.valSet)
 	g.train = train
@@ -111,7 +111,10 @@ func (t *training) useFeatures(g *stage, train, val *features) {
 }
 
 func (t *training) featuresOf(ctx context.Context, f *frozenPart, s images, step func(int)) (*features, error) {
-	r := &features{width: f.width, augment: s.augment, seed: t.Seed}
+	r := &features{width: f.width, augment: s.augment, seed: t.Seed, bad: map[int]bool{}}
+	if skip := s.skip; skip != nil {
+		s.skip = func(i int, err error) error { r.bad[i] = true; return skip(i, err) }
+	}
 	for _, it := range s.set.Items {
 		r.labels = append(r.labels, it.Label)
 	}

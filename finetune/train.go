@@ -14,12 +14,13 @@ import (
 
 // Result is what a training leaves.
 type Result struct {
-	Plan   *Plan
-	Best   *onnx.ModelProto // by validation top-1, then loss; Last without validation
-	Last   *onnx.ModelProto
-	Epochs []Epoch
-	Cached bool   // the frozen part ran once an image
-	Dot    []byte // the Gorgonia graph that ran last, in the language of Graphviz
+	Plan    *Plan
+	Best    *onnx.ModelProto // by validation top-1, then loss; Last without validation
+	Last    *onnx.ModelProto
+	Epochs  []Epoch
+	Skipped []string // images that were left out, by name
+	Cached  bool     // the frozen part ran once an image
+	Dot     []byte   // the Gorgonia graph that ran last, in the language of Graphviz
 }
 
 // BestEpoch is the record of the best epoch, nil without validation.
@@ -94,8 +95,9 @@ type training struct {
 	result *Result
 
 	identity   map[string]string // with Save or Resume
-	from       *Checkpoint       // what the first phase goes on from
-	saved      uint64            // step and epoch of the last checkpoint
+	skipped    map[*data.Set]map[int]bool
+	from       *Checkpoint // what the first phase goes on from
+	saved      uint64      // step and epoch of the last checkpoint
 	savedEpoch int
 }
 
@@ -117,7 +119,7 @@ type sums struct {
 
 func newTraining(p *Plan, train, val *data.Set) *training {
 	c := p.Config
-	return &training{Config: c, plan: p, trainSet: train, valSet: val, result: &Result{Plan: p},
+	return &training{Config: c, plan: p, trainSet: train, valSet: val, result: &Result{Plan: p}, skipped: map[*data.Set]map[int]bool{},
 		targets: newTargets(c, train.Counts()),
 		mixing:  mixing{mixup: c.Mixup, cutmix: c.CutMix, seed: c.Seed, channelsLast: p.Preprocess.Layout == "nhwc"}}
 }
@@ -244,7 +246,7 @@ func (t *training) epoch(ctx context.Context, g *stage, first int, e *Epoch) err
 		if err := t.learn(g, b, &open, uint64(epoch)<<32+uint64(at), float64(b.n)/float64(size)); err != nil {
 			return err
 		}
-		open.taken += b.n
+		open.taken += b.taken
 		if open.taken == size {
 			step := (epoch-first)*t.stepsOf(len(order)) + t.at.Taken/(t.Batch*t.Accumulate)
 			if err := t.step(g, &open, step); err != nil {
@@ -275,8 +277,8 @@ type group struct {
 
 // learn computes the gradients of one batch, which is the given share of its group.
 func (t *training) learn(g *stage, b batch, open *group, number uint64, share float64) error {
-	if b.n == 1 && len(g.Learning.BatchStatistics) > 0 && g.train.len() > 1 {
-		return nil // one image has no variance
+	if b.n == 0 || b.n == 1 && len(g.Learning.BatchStatistics) > 0 && g.train.len() > 1 {
+		return nil // one image has no variance, none no gradient
 	}
 	p, err := g.program(b.n)
 	if err != nil {
@@ -354,7 +356,7 @@ func argmax(v []float32) int {
 func (t *training) validate(ctx context.Context, g *stage) (loss, top1 float64, err error) {
 	g.average.exchange(g.eval.State())
 	defer g.average.exchange(g.eval.State())
-	classes, right, done := len(t.plan.Classes), 0, 0
+	classes, right, done, seen := len(t.plan.Classes), 0, 0, 0
 	err = g.val.each(ctx, upTo(g.val.len()), unvaried, t.Batch, func(b batch) error {
 		copy(g.eval.Input(0), b.x)
 		if err := g.eval.Run(); err != nil {
@@ -368,12 +370,11 @@ func (t *training) validate(ctx context.Context, g *stage) (loss, top1 float64, 
 			}
 			loss -= t.logProbability(row, label)
 		}
-		done += b.n
+		done, seen = done+b.taken, seen+b.n
 		t.report("validation", done, g.val.len())
 		return nil
 	})
-	n := float64(g.val.len())
-	return loss / n, float64(right) / n, err
+	return loss / float64(seen), float64(right) / float64(seen), err
 }
 
 // logProbability is the logarithm of the share that the output gives a label.

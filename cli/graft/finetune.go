@@ -58,6 +58,7 @@ func finetuneVerb() *cli.Command {
 	flags = append(flags, section("Data",
 		&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` validate on this share of the data, or on this folder",
 			DefaultText: "the data's own val, else 0.2"},
+		&cli.BoolFlag{Name: "skip-bad", Usage: "leave out images that cannot be read, up to a tenth of them"},
 		&cli.BoolFlag{Name: "no-shuffle", Usage: "keep the order of the data in every epoch"},
 		word("sampling", "balanced: draw all classes equally often", "shuffle", "shuffle", "balanced"),
 		word("augment", "vary the training images; flip: mirror half of them, light: and crop, strong: and turn, recolour, blank a part",
@@ -70,8 +71,13 @@ func finetuneVerb() *cli.Command {
 	flags = append(flags, preprocessingFlags()...)
 	flags = append(flags, section("Files",
 		output("`FILE` write the best model here; without validation, the last one"),
-		&cli.StringFlag{Name: "run", Usage: "`DIR` keep args.yaml, results.csv, curves.png, best.onnx and last.onnx here",
+		&cli.StringFlag{Name: "run", Usage: "`DIR` keep args.yaml, results.csv, log.jsonl, checkpoints, plots and models here",
 			DefaultText: "runs/finetuneN, a new one"},
+		&cli.BoolFlag{Name: "overwrite", Usage: "begin anew in the folder of --run, and remove what an earlier run left there"},
+		&cli.StringFlag{Name: "resume", Usage: "`DIR` go on with the interrupted run in this folder, with its model, data and flags"},
+		&cli.BoolFlag{Name: "allow-changes", Usage: "go on although data or flags are not those that the run began with"},
+		&cli.StringFlag{Name: "config", Usage: "`FILE` take flags from a file of lines flag: value, as args.yaml is one", TakesFile: true},
+		whole("checkpoint-every", 200, 0, "`STEPS` write a checkpoint after so many steps, besides those after each epoch; 0: none", ""),
 		&cli.StringFlag{Name: "dot", Usage: "`FILE` write the training graph that ran here, for Graphviz", TakesFile: true},
 	)...)
 	return &cli.Command{
@@ -93,7 +99,6 @@ Examples:
 }
 
 func runFinetune(c *cli.Context) error {
-	u := newUI(c)
 	args, err := positionals(c, "MODEL", "DATA")
 	if err != nil {
 		return err
@@ -106,6 +111,12 @@ func runFinetune(c *cli.Context) error {
 			return err
 		}
 	}
+	run, err := openRunFolder(c)
+	if err != nil {
+		return err
+	}
+	defer run.close()
+	u := newUI(c)
 	m, err := readModel(args[0])
 	if err != nil {
 		return err
@@ -119,12 +130,10 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
-	run, err := newRunFolder(c)
-	if err != nil {
+	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
+	if err := t.watch(c, &config); err != nil {
 		return err
 	}
-	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
-	config.Progress, config.OnPlan, config.OnEpoch = t.progress, t.plan, t.epoch
 	r, err := finetune.Train(c.Context, m, d.Train, d.Val, config)
 	t.done()
 	if r != nil { // what finished epochs have made is kept, whatever happened then
@@ -133,13 +142,73 @@ func runFinetune(c *cli.Context) error {
 		}
 	}
 	if err != nil {
-		run.removeIfEmpty()
-		if r != nil {
-			err = hinted{err, "what was learnt so far is in " + quote(run.dir)}
+		if c.Context.Err() != nil {
+			run.keep = true
+			return stopped{err, t.saved, run.dir}
+		}
+		if t.saved > 0 {
+			err = hinted{err, "graft finetune --resume " + quote(run.dir) + " goes on from step " + strconv.FormatUint(t.saved, 10)}
 		}
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
+	if n := len(r.Skipped); n > 0 {
+		all := d.Train.Len()
+		if d.Val != nil {
+			all += d.Val.Len()
+		}
+		u.warnf("skipped %d of %d images", n, all)
+	}
 	return finish(c, u, r, run, t.records)
+}
+
+// stopped is a run that a signal has ended.
+type stopped struct {
+	error
+	step uint64 // of the last checkpoint, 0 without one
+	dir  string
+}
+
+func (s stopped) Unwrap() error { return s.error }
+
+// watch lets a training keep its checkpoints, its log and its results in the run folder,
+// and go on where --resume says.
+func (t *trainingView) watch(c *cli.Context, config *finetune.Config) error {
+	resumed := c.String("resume") != ""
+	config.AllowChanges = c.Bool("allow-changes")
+	if resumed {
+		from, err := t.run.loadCheckpoint(t.u.warnf)
+		if err != nil {
+			return err
+		}
+		if from == nil {
+			t.u.infof("no checkpoint yet: starting from step 0")
+		} else {
+			t.u.infof("going on from step %d", from.Step())
+			config.Resume, t.saved = from, from.Step()
+			for _, e := range from.Epochs() {
+				t.records = append(t.records, epochOf(e))
+			}
+		}
+	}
+	config.OnPlan = func(p *finetune.Plan) { t.plan(p) }
+	config.OnData = func(train, val []data.Sum) error {
+		if err := t.run.sameData(train, val, resumed, config.AllowChanges, t.u.warnf); err != nil {
+			return err
+		}
+		return t.run.openLog(t.saved)
+	}
+	config.OnStep = func(s finetune.Step) { t.run.log.step(s) }
+	config.Progress, config.OnEpoch = t.progress, t.epoch
+	config.OnSkip = func(name string, err error) { t.u.warnf("skipped: %v", err) }
+	config.SaveEvery = c.Int("checkpoint-every")
+	config.Save = func(s *finetune.Checkpoint) error {
+		err := t.run.saveCheckpoint(s)
+		if err == nil {
+			t.saved = s.Step()
+		}
+		return err
+	}
+	return nil
 }
 
 // finish writes the files asked for and shows the result.
@@ -223,7 +292,7 @@ func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetu
 		LRMult:    c.Float64("lr-mult"), LayerDecay: c.Float64("layer-decay"), DecayExclude: commaList(c.StringSlice("decay-exclude")),
 		Warmup: c.Float64("warmup"), EMA: c.Float64("ema"), EarlyStop: c.Int("early-stop"),
 		Augment: c.String("augment"), Mixup: c.Float64("mixup"), CutMix: c.Float64("cutmix"), LabelSmoothing: c.Float64("label-smoothing"),
-		ClassWeights: c.String("class-weights"), Sampling: c.String("sampling"), Seed: c.Uint64("seed"), Cache: c.String("cache"),
+		ClassWeights: c.String("class-weights"), Sampling: c.String("sampling"), Seed: c.Uint64("seed"), Cache: c.String("cache"), SkipBad: c.Bool("skip-bad"),
 		Threads: threads(c), Workers: c.Int("workers"),
 	}
 	if c.Bool("no-shuffle") {
@@ -319,6 +388,7 @@ type trainingView struct {
 	run     *runFolder
 	epochs  int
 	intro   string // shown once nothing can be refused any more: what is refused gets its one line alone
+	saved   uint64 // the step of the last checkpoint
 	stage   string
 	bar     *progress
 	records []report.Epoch
@@ -357,7 +427,7 @@ func (t *trainingView) done() {
 
 func (t *trainingView) epoch(e finetune.Epoch) {
 	t.done()
-	t.records = append(t.records, report.Epoch{N: e.N, TrainLoss: e.TrainLoss, TrainAcc: e.TrainTop1, ValLoss: e.ValLoss, ValAcc: e.ValTop1, LR: e.LR, Seconds: e.Seconds})
+	t.records = append(t.records, epochOf(e))
 	line := fmt.Sprintf("epoch %*d/%d  loss %.4f  top-1 %6s", len(strconv.Itoa(t.epochs)), e.N, t.epochs, e.TrainLoss, percent(e.TrainTop1))
 	if !math.IsNaN(e.ValTop1) {
 		line += fmt.Sprintf("  validation: loss %.4f  top-1 %6s", e.ValLoss, percent(e.ValTop1))
@@ -369,4 +439,9 @@ func (t *trainingView) epoch(e finetune.Epoch) {
 	if err := t.run.results(t.records); err != nil {
 		t.u.warnf("%v", err)
 	}
+}
+
+// epochOf is a training's record as the report takes it.
+func epochOf(e finetune.Epoch) report.Epoch {
+	return report.Epoch{N: e.N, TrainLoss: e.TrainLoss, TrainAcc: e.TrainTop1, ValLoss: e.ValLoss, ValAcc: e.ValTop1, LR: e.LR, Seconds: e.Seconds}
 }
