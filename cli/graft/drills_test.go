@@ -229,7 +229,6 @@ func TestDrill1(t *testing.T) {
 	}
 }
 
-
 // TestDrill1Steps: killed as soon as a certain checkpoint or file appears, and its
 // half-written neighbours left behind.
 func TestDrill1Steps(t *testing.T) {
