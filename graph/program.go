@@ -331,6 +331,7 @@ func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 // lower adds every step to the graph: by its kernels where all is float32, else by
 // its reference evaluation.
 func (p *Program) lower() error {
+	p.fuse()
 	if p.training() {
 		v := p.logitsValue()
 		p.builder.Loss = map[*ops.Value]bool{v: true}
@@ -354,6 +355,18 @@ func (p *Program) lower() error {
 	}
 	p.builder.Detached = false
 	return nil
+}
+
+// fuse fuses the plan's steps, as far as what learns and what is asked for allow.
+func (p *Program) fuse() {
+	keep, learns := map[*ops.Value]bool{p.logitsValue(): true}, map[*ops.Value]bool{}
+	for _, v := range p.plan.outputs {
+		keep[v] = true
+	}
+	for _, q := range p.params {
+		learns[p.plan.values[q.Name]] = true
+	}
+	p.plan.fuse(keep, p.builder.BatchStatistics, learns)
 }
 
 func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {

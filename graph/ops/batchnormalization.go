@@ -18,6 +18,10 @@ type batchNormalization struct {
 	epsilon  float32
 	momentum float32
 	n, c, hw int
+	name     string // of its own output, where it has absorbed others
+
+	adds   bool
+	limits limits
 }
 
 func readBatchNormalization(a *Attrs) Form {
@@ -63,48 +67,128 @@ func (f *batchNormalization) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
 }
 
-func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	x, scale, bias := b.Node(in[0]), b.Node(in[1]), b.Node(in[2])
-	mean, variance := b.Node(in[3]), b.Node(in[4])
-	batch := b.BatchStatistics[out[0].Name]
-	if batch {
-		stats := f.statistics(b, x)
-		b.Statistics = append(b.Statistics, Statistics{Mean: in[3], Var: in[4], Node: stats, Count: f.n * f.hw, Momentum: f.momentum})
-		mean, variance = b.strided("mean", stats, []int{2, f.c}, []int{f.c}, []int{1}, 0), b.strided("var", stats, []int{2, f.c}, []int{f.c}, []int{1}, f.c)
+// Absorb takes over a sum with another tensor, and limits.
+func (f *batchNormalization) Absorb(_ []*Value, r Reader) ([]*Value, bool) {
+	if f.limits.set {
+		return nil, false
 	}
-	return []*gorgonia.Node{b.Apply(Kernel{Name: "BatchNormalization", Shape: out[0].Shape,
-		Run: func(y []float32, x [][]float32) {
-			kernel.BatchNormForward(b.Pool, y, x[0], x[3], x[4], x[1], x[2], f.epsilon, f.n, f.c, f.hw)
-		},
-		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
-			return f.gradient(b, batch, in, dy, need)
-		}}, x, scale, bias, mean, variance)}, nil
+	if f.name == "" {
+		f.name = r.In[r.Slot].Name
+	}
+	if other := r.residual(); other != nil && !f.adds {
+		f.adds = true
+		return []*Value{other}, true
+	}
+	return nil, f.limits.absorb(r.Form)
+}
+
+// into multiplies the scale into a convolution's weights w [M,…] and returns them with
+// the bias that does the rest. in are scale, bias, mean and variance.
+//
+//	w' = w * scale/sqrt(var+epsilon)
+//	bias' = bias + (b-mean) * scale/sqrt(var+epsilon)
+func (f *batchNormalization) into(b *Builder, w, bias *gorgonia.Node, in []*Value) (*gorgonia.Node, *gorgonia.Node) {
+	args := []*gorgonia.Node{b.Node(in[0]), b.Node(in[1]), b.Node(in[2]), b.Node(in[3])}
+	if bias != nil {
+		args = append(args, bias)
+	}
+	both := b.Apply(Kernel{Name: "BatchNormalization.fold", Shape: []int{2, f.c}, Run: func(y []float32, x [][]float32) {
+		for j := range f.c {
+			s := float64(x[0][j]) / math.Sqrt(float64(x[3][j])+float64(f.epsilon))
+			shift := -float64(x[2][j])
+			if len(x) > 4 {
+				shift += float64(x[4][j])
+			}
+			y[j], y[f.c+j] = float32(s), float32(float64(x[1][j])+shift*s)
+		}
+	}}, args...)
+	shape := w.Shape()
+	w = b.Apply(Kernel{Name: "Conv.fold", Shape: shape, Run: func(y []float32, x [][]float32) {
+		kernel.MulChannel(b.Pool, y, x[0], x[1], 1, f.c, numel(shape[1:]))
+	}}, w, both)
+	return w, b.strided("Conv.bias", both, []int{2, f.c}, []int{f.c}, []int{1}, f.c)
+}
+
+// Lower reads, after its own inputs, the one it has absorbed.
+func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	name := f.name
+	if name == "" {
+		name = out[0].Name
+	}
+	k := normalisation{b: b, batch: b.BatchStatistics[name], limits: f.limits,
+		g: &kernel.Norm{N: f.n, C: f.c, HW: f.hw, Eps: f.epsilon, Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi}}
+	x := b.Blocked(in[0])
+	k.args = []*gorgonia.Node{x, b.Node(in[1]), b.Node(in[2])}
+	if k.batch {
+		stats := k.statistics(x)
+		b.Statistics = append(b.Statistics, Statistics{Mean: in[3], Var: in[4], Node: stats, Count: f.n * f.hw, Momentum: f.momentum})
+		k.args = append(k.args, b.strided("mean", stats, []int{2, f.c}, []int{f.c}, []int{1}, 0), b.strided("var", stats, []int{2, f.c}, []int{f.c}, []int{1}, f.c))
+	} else {
+		k.args = append(k.args, b.Node(in[3]), b.Node(in[4]))
+	}
+	if f.adds {
+		k.args = append(k.args, b.Blocked(in[5]))
+	}
+	return []*gorgonia.Node{k.apply()}, nil
+}
+
+// normalisation is the nodes of one BatchNormalization: args are x, scale, bias, mean,
+// variance, and a residual where there is one.
+type normalisation struct {
+	b      *Builder
+	g      *kernel.Norm
+	args   []*gorgonia.Node
+	batch  bool // mean and variance are the batch's
+	limits limits
 }
 
 // statistics is the batch's [2,C] mean and biased variance. Its own gradient is part
 // of the normalisation's.
-func (f *batchNormalization) statistics(b *Builder, x *gorgonia.Node) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "BatchNormalization.stats", Shape: []int{2, f.c}, Keep: true,
+func (k *normalisation) statistics(x *gorgonia.Node) *gorgonia.Node {
+	c := k.g.C
+	return k.b.Apply(Kernel{Name: "BatchNormalization.stats", Shape: []int{2, c}, Keep: true,
 		Run: func(y []float32, x [][]float32) {
-			kernel.BatchStatistics(b.Pool, y[:f.c], y[f.c:], x[0], f.n, f.c, f.hw)
+			kernel.BatchStatistics(k.b.Pool, k.g, y[:c], y[c:], x[0])
 		}}, x)
 }
 
-func (f *batchNormalization) gradient(b *Builder, batch bool, in []*gorgonia.Node, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+func (k *normalisation) apply() *gorgonia.Node {
+	return k.b.Apply(Kernel{Name: "BatchNormalization", Shape: k.args[0].Shape(),
+		Run: func(y []float32, x [][]float32) {
+			var residual []float32
+			if len(x) > 5 {
+				residual = x[5]
+			}
+			kernel.BatchNormForward(k.b.Pool, k.g, y, x[0], residual, x[3], x[4], x[1], x[2])
+		}, Grad: k.gradient}, k.args...)
+}
+
+func (k *normalisation) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+	b, g, c := k.b, k.g, k.g.C
 	x, scale, mean, variance := in[0], in[1], in[3], in[4]
-	r := make([]*gorgonia.Node, 5)
+	r := make([]*gorgonia.Node, len(in))
+	if len(in) > 5 && need[5] {
+		dy = b.gate(k.limits, y, dy)
+		r[5] = dy
+		open := *g
+		open.Clamp = false
+		g = &open
+	}
+	if !g.Clamp {
+		y = dy // what no limit closes needs no y
+	}
 	// sums [2,C]: the gradients of scale and bias, which the batch's dx needs too.
-	sums := b.Apply(Kernel{Name: "BatchNormalization.sums", Shape: []int{2, f.c}, Run: func(y []float32, x [][]float32) {
-		kernel.BatchNormReduce(b.Pool, y[:f.c], y[f.c:], x[0], x[1], x[2], x[3], f.epsilon, f.n, f.c, f.hw)
-	}}, x, dy, mean, variance)
+	sums := b.Apply(Kernel{Name: "BatchNormalization.sums", Shape: []int{2, c}, Run: func(s []float32, x [][]float32) {
+		kernel.BatchNormReduce(b.Pool, g, s[:c], s[c:], x[0], x[1], x[2], x[3], x[4])
+	}}, x, y, dy, mean, variance)
 	if need[0] {
 		r[0] = b.Apply(Kernel{Name: "BatchNormalization.dx", Shape: x.Shape(), Run: func(dx []float32, x [][]float32) {
-			kernel.BatchNormBackward(b.Pool, dx, x[0], x[1], x[2], x[3], x[4], x[5][:f.c], x[5][f.c:], f.epsilon, batch, f.n, f.c, f.hw)
-		}}, x, dy, scale, mean, variance, sums)
+			kernel.BatchNormBackward(b.Pool, g, dx, x[0], x[1], x[2], x[3], x[4], x[5], x[6][:c], x[6][c:], k.batch)
+		}}, x, y, dy, scale, mean, variance, sums)
 	}
 	for i := range 2 {
 		if need[1+i] {
-			r[1+i] = b.strided([...]string{"scale.grad", "bias.grad"}[i], sums, []int{2, f.c}, []int{f.c}, []int{1}, i*f.c)
+			r[1+i] = b.strided([...]string{"scale.grad", "bias.grad"}[i], sums, []int{2, c}, []int{c}, []int{1}, i*c)
 		}
 	}
 	return r

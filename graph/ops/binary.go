@@ -135,7 +135,30 @@ func block(v, shape []int) (outer, c, inner int, ok bool) {
 	return numel(shape[:first]), numel(shape[first : last+1]), numel(shape[last+1:]), true
 }
 
+// bothBlocked says whether x and y have the shape of out, [N,C,…], and one of them is at
+// hand in the blocked layout, in which both are to be taken then.
+func (b *Builder) bothBlocked(x, y, out *Value) bool {
+	return (b.IsBlocked(x) || b.IsBlocked(y)) && slices.Equal(x.Shape, out.Shape) && slices.Equal(y.Shape, out.Shape)
+}
+
+// onNumber says whether y is one number that does not learn and x is at hand in the
+// blocked layout: all elements of which may be treated alike.
+func (b *Builder) onNumber(x, y, out *Value) bool {
+	return b.IsBlocked(x) && numel(y.Shape) == 1 && slices.Equal(x.Shape, out.Shape) && !b.NeedsGradient(b.Node(y))
+}
+
 func lowerAdd(b *Builder, x, y, out *Value) *gorgonia.Node {
+	if b.onNumber(y, x, out) {
+		x, y = y, x
+	}
+	switch shape := out.Shape; {
+	case b.bothBlocked(x, y, out):
+		shape = blockedShape(shape)
+		return b.add(b.Blocked(x), b.Blocked(y), shape, shape, shape)
+	case b.onNumber(x, y, out):
+		shape = blockedShape(shape)
+		return b.add(b.Blocked(x), b.Node(y), shape, []int{1}, shape)
+	}
 	return b.add(b.Node(x), b.Node(y), x.Shape, y.Shape, out.Shape)
 }
 
@@ -176,6 +199,10 @@ func (b *Builder) sumChannels(x *gorgonia.Node, shape []int, n, c, hw int) *gorg
 
 // lowerSub is x + (-y), which rounds like x - y.
 func lowerSub(b *Builder, x, y, out *Value) *gorgonia.Node {
+	if b.onNumber(x, y, out) {
+		shape := blockedShape(out.Shape)
+		return b.add(b.Blocked(x), b.scale(b.Node(y), -1), shape, []int{1}, shape)
+	}
 	return b.add(b.Node(x), b.scale(b.Node(y), -1), x.Shape, y.Shape, out.Shape)
 }
 
@@ -192,6 +219,14 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 	shape := out.Shape
 	if !slices.Equal(x.Shape, shape) && slices.Equal(y.Shape, shape) {
 		x, y = y, x
+	}
+	switch {
+	case b.bothBlocked(x, y, out):
+		return b.mul(b.Blocked(x), b.Blocked(y))
+	case b.IsBlocked(x) && slices.Equal(x.Shape, shape) && slices.Equal(y.Shape, slices.Concat(shape[:2], slices.Repeat([]int{1}, len(shape)-2))):
+		return b.mulLanes(b.Blocked(x), b.Blocked(y), shape)
+	case b.onNumber(x, y, out):
+		return b.timesNumber(b.Blocked(x), b.Node(y))
 	}
 	n, c, hw, ok := block(y.Shape, shape)
 	if !ok || !slices.Equal(x.Shape, shape) || slices.Equal(y.Shape, shape) {
@@ -212,6 +247,35 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 	}, b.Node(x), b.Node(y))
 }
 
+// mulLanes is x times one number a channel and image, v [N,C,1,…], both in the blocked
+// layout of a value of the given shape: squeeze and excitation.
+func (b *Builder) mulLanes(x, v *gorgonia.Node, shape []int) *gorgonia.Node {
+	n, c, hw := sizes(shape)
+	times := func(y []float32, x [][]float32) { kernel.MulLanes(b.Pool, y, x[0], x[1], n, c, hw) }
+	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(), Run: times,
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+			g := make([]*gorgonia.Node, 2)
+			if need[0] {
+				g[0] = b.Apply(Kernel{Name: "Mul.dx", Shape: in[0].Shape(), Run: times}, dy, in[1])
+			}
+			if need[1] {
+				g[1] = b.Apply(Kernel{Name: "Mul.dv", Shape: in[1].Shape(), Run: func(dv []float32, x [][]float32) {
+					kernel.MulLanesBackward(b.Pool, dv, x[0], x[1], n, c, hw)
+				}}, in[0], dy)
+			}
+			return g
+		}}, x, v)
+}
+
+// timesNumber is x times one number that does not learn.
+func (b *Builder) timesNumber(x, y *gorgonia.Node) *gorgonia.Node {
+	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(),
+		Run: func(y []float32, x [][]float32) { kernel.Scale(b.Pool, y, x[0], x[1][0]) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.timesNumber(dy, in[1]), nil}
+		}}, x, y)
+}
+
 // mul is the product of two nodes of one shape.
 func (b *Builder) mul(x, y *gorgonia.Node) *gorgonia.Node {
 	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(),
@@ -229,6 +293,10 @@ func (b *Builder) mul(x, y *gorgonia.Node) *gorgonia.Node {
 }
 
 func lowerDiv(b *Builder, x, y, out *Value) *gorgonia.Node {
+	if b.onNumber(x, y, out) {
+		n := b.Blocked(x)
+		return b.div(n, b.strided("Expand", b.Node(y), []int{1}, n.Shape(), make([]int, n.Shape().Dims()), 0))
+	}
 	return b.div(b.expand(b.Node(x), x.Shape, out.Shape), b.expand(b.Node(y), y.Shape, out.Shape))
 }
 

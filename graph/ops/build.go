@@ -19,6 +19,8 @@ type Builder struct {
 	// outputs that are normalised by their batch.
 	Training        bool
 	BatchStatistics map[string]bool
+	// Exact keeps to direct sums where faster algorithms round more.
+	Exact bool
 	// Detached makes the kernels added from now on constant to the gradient: the loss
 	// does not depend on them.
 	Detached bool
@@ -32,11 +34,15 @@ type Builder struct {
 	// Statistics are the batch statistics of this graph, in order of creation.
 	Statistics []Statistics
 
-	nodes  map[*Value]*gorgonia.Node
-	needs  map[*gorgonia.Node]bool // nodes that depend on what learns
-	used   map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
-	taps   gorgonia.Nodes
-	lastID int
+	nodes       map[*Value]*gorgonia.Node // by value: in ONNX's layout,
+	blocked     map[*Value]*gorgonia.Node // in the blocked one,
+	interleaved map[*Value]*gorgonia.Node // and for convolutions of few channels
+
+	constant map[*gorgonia.Node]bool // known when the graph is built
+	needs    map[*gorgonia.Node]bool // nodes that depend on what learns
+	used     map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
+	taps     gorgonia.Nodes
+	lastID   int
 }
 
 // Statistics is one BatchNormalization on batch statistics.
@@ -49,24 +55,9 @@ type Statistics struct {
 
 // NewBuilder starts a graph whose kernels run on p.
 func NewBuilder(p *kernel.Pool) *Builder {
-	return &Builder{Graph: gorgonia.NewGraph(), Pool: p, nodes: map[*Value]*gorgonia.Node{},
-		needs: map[*gorgonia.Node]bool{}, used: map[*gorgonia.Node]bool{}}
-}
-
-// Set says which node computes v.
-func (b *Builder) Set(v *Value, n *gorgonia.Node) { b.nodes[v] = n }
-
-// Node returns the node of v; a constant becomes an input node when first asked for.
-func (b *Builder) Node(v *Value) *gorgonia.Node {
-	n := b.nodes[v]
-	if n == nil && v.Const != nil {
-		n = b.Input(v.Name, Dense(v.Const))
-		b.nodes[v] = n
-	}
-	if n == nil {
-		panic(fmt.Sprintf("no node computes %q", v.Name))
-	}
-	return n
+	return &Builder{Graph: gorgonia.NewGraph(), Pool: p,
+		nodes: map[*Value]*gorgonia.Node{}, blocked: map[*Value]*gorgonia.Node{}, interleaved: map[*Value]*gorgonia.Node{},
+		constant: map[*gorgonia.Node]bool{}, needs: map[*gorgonia.Node]bool{}, used: map[*gorgonia.Node]bool{}}
 }
 
 // Input adds an input node that holds t. The name is for drawings; Gorgonia would
@@ -96,8 +87,11 @@ func (b *Builder) NeedsGradient(n *gorgonia.Node) bool { return b.needs[n] }
 // node's own SymDiff, which comes after all of them, adds these up in one kernel.
 type tap struct{ dy *gorgonia.Node }
 
-// Apply adds a kernel to the graph.
+// Apply adds a kernel to the graph, or runs it now where all it reads is constant.
 func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
+	if b.known(in) && k.Shape != nil {
+		return b.fold(k, in)
+	}
 	op := &kernelOp{Kernel: k, b: b, id: b.nextID(), need: make([]bool, len(in)), x: make([][]float32, len(in))}
 	in = slices.Clone(in)
 	needs := false
@@ -111,6 +105,27 @@ func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
 	}
 	n := b.apply(op, in)
 	b.needs[n] = needs
+	return n
+}
+
+// known says whether all nodes are constant.
+func (b *Builder) known(in []*gorgonia.Node) bool {
+	return len(in) > 0 && !slices.ContainsFunc(in, func(n *gorgonia.Node) bool { return !b.constant[n] })
+}
+
+// fold is a kernel's result as an input node.
+func (b *Builder) fold(k Kernel, in []*gorgonia.Node) *gorgonia.Node {
+	x := make([][]float32, len(in))
+	for i, n := range in {
+		x[i] = floatsOf(n.Value())
+	}
+	y := x[0]
+	if k.Run != nil {
+		y = make([]float32, tensor.Shape(k.Shape).TotalSize())
+		k.Run(y, x)
+	}
+	n := b.Input(k.Name, tensor.New(tensor.WithShape(k.Shape...), tensor.WithBacking(y)))
+	b.constant[n] = true
 	return n
 }
 

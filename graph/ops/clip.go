@@ -17,6 +17,7 @@ type clip struct {
 	lo, hi float64         // of floats
 	limits [2]*onnx.Tensor // of integers, nil where there is none
 	most   int             // inputs at most
+	floats bool            // x is float
 }
 
 func readClip(a *Attrs) Form {
@@ -40,6 +41,7 @@ func (f *clip) Infer(in []*Value) ([]*Value, error) {
 	if t := in[0].Type; t == onnx.TensorProto_BOOL || t == onnx.TensorProto_STRING {
 		return nil, fmt.Errorf("input has type %v, want numbers", t)
 	}
+	f.floats = IsFloat(in[0].Type)
 	for i, to := range []*float64{&f.lo, &f.hi} {
 		v := optional(in, i+1)
 		if v == nil {
@@ -111,11 +113,12 @@ func (f *clip) evalFloats(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *clip) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	shape, lo, hi := denseShape(out[0].Shape), float32(f.lo), float32(f.hi)
+	x := b.Either(in[0])
+	shape, lo, hi := x.Shape(), float32(f.lo), float32(f.hi)
 	return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip", Shape: shape,
 		Run: func(y []float32, x [][]float32) { kernel.Clip(b.Pool, y, x[0], lo, hi) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip.dx", Shape: shape,
 				Run: func(dx []float32, x [][]float32) { kernel.ClipBackward(b.Pool, dx, x[0], x[1], lo, hi) }}, in[0], dy)}
-		}}, b.Node(in[0]))}, nil
+		}}, x)}, nil
 }

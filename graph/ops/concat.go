@@ -97,16 +97,32 @@ func joinRows[T any](f *concat, y []T, in []*onnx.Tensor) {
 	}
 }
 
+// wholeBlocks says whether channels are joined that are at hand in the blocked layout,
+// where each part but the last fills its blocks.
+func (f *concat) wholeBlocks(b *Builder, in []*Value) bool {
+	for i, v := range in {
+		if f.axis != 1 || !b.IsBlocked(v) || i+1 < len(in) && v.Shape[1]%kernel.Lanes() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (f *concat) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	node, shapeOf := b.Node, denseShape
+	if f.wholeBlocks(b, in) {
+		node, shapeOf = b.Blocked, blockedShape
+	}
 	var nodes []*gorgonia.Node
 	var widths, offsets []int
-	total := f.width(f.shape[f.axis])
+	shape := shapeOf(f.shape)
+	total := numel(shape[f.axis:])
 	for at, i := 0, 0; i < len(in); i++ {
-		nodes = append(nodes, b.Node(in[i]))
-		widths, offsets = append(widths, f.width(in[i].Shape[f.axis])), append(offsets, at)
+		nodes = append(nodes, node(in[i]))
+		widths, offsets = append(widths, numel(shapeOf(in[i].Shape)[f.axis:])), append(offsets, at)
 		at += widths[i]
 	}
-	return []*gorgonia.Node{b.Apply(Kernel{Name: "Concat", Shape: denseShape(f.shape),
+	return []*gorgonia.Node{b.Apply(Kernel{Name: "Concat", Shape: shape,
 		Run: func(y []float32, x [][]float32) {
 			for i := range x {
 				kernel.Copy(b.Pool, y, x[i], f.rows(), widths[i], total, offsets[i], widths[i], 0)

@@ -18,6 +18,11 @@ type conv struct {
 	group   int
 	n, c, m int
 	shape   []int
+	own     int // inputs before those of what it has absorbed
+
+	norm   *batchNormalization
+	adds   bool
+	limits limits
 }
 
 func readConv(a *Attrs) Form { return &conv{window: readWindow(a), group: a.Int("group", 1)} }
@@ -47,7 +52,7 @@ func (f *conv) Infer(in []*Value) ([]*Value, error) {
 	if err := f.resolve(extents); err != nil {
 		return nil, err
 	}
-	f.n, f.c, f.m = n, c, w[0]
+	f.n, f.c, f.m, f.own = n, c, w[0], len(in)
 	f.shape = append([]int{n, f.m}, f.outs()...)
 	return []*Value{{Type: in[0].Type, Shape: f.shape}}, nil
 }
@@ -81,42 +86,145 @@ func (f *conv) geometry() (*kernel.Conv, bool) {
 		PadTop: h.before, PadLeft: v.before, PadBottom: h.after, PadRight: v.after}, ok
 }
 
+// Absorb takes over, in this order, a normalisation by stored statistics, a sum with
+// another tensor, and limits.
+func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
+	if len(f.kernels) > 2 || f.limits.set {
+		return nil, false
+	}
+	if n, ok := r.Form.(*batchNormalization); ok && !r.Batch && !f.adds && f.norm == nil {
+		// Were any of them to learn, the gradient would have to undo the scale.
+		if r.Slot != 0 || slices.ContainsFunc(own[1:], r.Learn) || slices.ContainsFunc(r.In[1:], r.Learn) {
+			return nil, false
+		}
+		f.norm = n
+		return r.In[1:], true
+	}
+	if other := r.residual(); other != nil && !f.adds {
+		f.adds = true
+		return []*Value{other}, true
+	}
+	return nil, f.limits.absorb(r.Form)
+}
+
+// Lower reads, after the convolution's own inputs, those it has absorbed.
 func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	g, ok := f.geometry()
 	if !ok {
 		return nil, nil
 	}
-	args := []*gorgonia.Node{b.Node(in[0]), b.Node(in[1])}
-	if v := optional(in, 2); v != nil {
-		args = append(args, b.Node(v))
+	x := in[0]
+	g.Narrow = f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x))
+	k := convolution{b: b, g: g, w: b.Node(in[1]), limits: f.limits, bias: -1, residual: -1}
+	if g.Narrow {
+		k.args = append(k.args, b.narrow(x))
+	} else {
+		k.args = append(k.args, b.Blocked(x))
 	}
-	return []*gorgonia.Node{b.Apply(Kernel{Name: "Conv", Shape: f.shape,
-		Run: func(y []float32, x [][]float32) {
-			var bias []float32
-			if len(x) == 3 {
-				bias = x[2]
-			}
-			kernel.ConvForward(b.Pool, g, y, x[0], x[1], bias)
-		},
-		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
-			return f.gradient(b, g, in, dy, need)
-		}}, args...)}, nil
+	var bias *gorgonia.Node
+	if v := optional(in[:f.own], 2); v != nil {
+		bias = b.Node(v)
+	}
+	more := in[f.own:]
+	if f.norm != nil {
+		k.w, bias = f.norm.into(b, k.w, bias, more)
+		more = more[4:]
+	}
+	// In training the sign of what lies near zero decides what learns: PyTorch's sums are
+	// taken there. Backward the error stays as small as it is.
+	k.fast = !b.Training && !b.Exact && g.WinogradPays()
+	k.args = append(k.args, k.pack())
+	if bias != nil {
+		k.bias = len(k.args)
+		k.args = append(k.args, bias)
+	}
+	if f.adds {
+		k.residual = len(k.args)
+		k.args = append(k.args, b.Blocked(more[0]))
+	}
+	return []*gorgonia.Node{k.apply(blockedShape(f.shape))}, nil
 }
 
-func (f *conv) gradient(b *Builder, g *kernel.Conv, in []*gorgonia.Node, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+// convolution is the nodes of one convolution: args are x, the packed weights, and,
+// where they are there, bias and residual.
+type convolution struct {
+	b              *Builder
+	g              *kernel.Conv
+	w              *gorgonia.Node // [M,C/group,kH,kW]
+	args           []*gorgonia.Node
+	bias, residual int // places in args, or -1
+	limits         limits
+	fast           bool // forward by Winograd's algorithm
+}
+
+// pack is the weights in the order in which the kernels read them.
+func (k *convolution) pack() *gorgonia.Node {
+	b, g := k.b, k.g
+	if k.fast {
+		return b.Apply(Kernel{Name: "Pack", Shape: []int{g.PackedWinograd()},
+			Run: func(y []float32, x [][]float32) { kernel.PackWeightsWinograd(b.Pool, g, y, x[0]) }}, k.w)
+	}
+	return b.Apply(Kernel{Name: "Pack", Shape: []int{g.Packed()},
+		Run: func(y []float32, x [][]float32) { kernel.PackWeights(b.Pool, g, y, x[0]) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: "Unpack", Shape: in[0].Shape(),
+				Run: func(w []float32, x [][]float32) { kernel.UnpackWeights(b.Pool, g, w, x[0]) }}, dy)}
+		}}, k.w)
+}
+
+func (k *convolution) apply(shape []int) *gorgonia.Node {
+	e := kernel.Epilogue{Clamp: k.limits.set, Lo: k.limits.lo, Hi: k.limits.hi}
+	return k.b.Apply(Kernel{Name: "Conv", Shape: shape,
+		Run: func(y []float32, x [][]float32) {
+			e := e
+			if k.bias >= 0 {
+				e.Bias = x[k.bias]
+			}
+			if k.residual >= 0 {
+				e.Residual = x[k.residual]
+			}
+			if k.fast {
+				kernel.ConvForwardWinograd(k.b.Pool, k.g, y, x[0], x[1], e)
+			} else {
+				kernel.ConvForward(k.b.Pool, k.g, y, x[0], x[1], e)
+			}
+		}, Grad: k.gradient}, k.args...)
+}
+
+func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+	b, g := k.b, k.g
 	r := make([]*gorgonia.Node, len(in))
+	dy = b.gate(k.limits, y, dy)
 	if need[0] {
-		r[0] = b.Apply(Kernel{Name: "Conv.dx", Shape: in[0].Shape(), Run: func(dx []float32, x [][]float32) {
-			kernel.ConvBackwardData(b.Pool, g, dx, x[0], x[1])
-		}}, dy, in[1])
+		r[0] = k.dataGradient(in[0], dy)
 	}
 	if need[1] {
-		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(), Run: func(dw []float32, x [][]float32) {
-			kernel.ConvBackwardWeights(b.Pool, g, dw, x[0], x[1])
-		}}, in[0], dy)
+		run := kernel.ConvBackwardWeights
+		if !b.Exact && g.WinogradPays() {
+			run = kernel.ConvBackwardWeightsWinograd
+		}
+		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(),
+			Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, in[0], dy)
 	}
-	if len(in) == 3 && need[2] {
-		r[2] = b.sumChannels(dy, []int{f.m}, f.n, f.m, g.OutH*g.OutW)
+	if k.bias >= 0 && need[k.bias] {
+		r[k.bias] = b.Apply(Kernel{Name: "SumLanes", Shape: []int{g.M}, Run: func(db []float32, x [][]float32) {
+			kernel.SumLanes(b.Pool, db, x[0], g.N, g.M, g.OutH*g.OutW)
+		}}, dy)
+	}
+	if k.residual >= 0 && need[k.residual] {
+		r[k.residual] = dy
 	}
 	return r
+}
+
+func (k *convolution) dataGradient(x, dy *gorgonia.Node) *gorgonia.Node {
+	b, g := k.b, k.g
+	size, pack, run := g.Packed(), kernel.PackWeightsData, kernel.ConvBackwardData
+	if !b.Exact && g.WinogradPays() {
+		size, pack, run = g.PackedWinograd(), kernel.PackWeightsDataWinograd, kernel.ConvBackwardDataWinograd
+	}
+	w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
+		Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, k.w)
+	return b.Apply(Kernel{Name: "Conv.dx", Shape: x.Shape(),
+		Run: func(dx []float32, x [][]float32) { run(b.Pool, g, dx, x[0], x[1]) }}, dy, w)
 }

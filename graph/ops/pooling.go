@@ -149,28 +149,37 @@ func (f *pool) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	if f.indices {
 		return nil, nil
 	}
-	g, ok := f.pooling(f.n, f.c)
-	hw := numel(in[0].Shape[2:])
-	var forward, backward func(y []float32, x [][]float32)
-	switch {
-	case f.global:
-		forward = func(y []float32, x [][]float32) { kernel.GlobalAveragePool(b.Pool, y, x[0], f.n*f.c, hw) }
-		backward = func(dx []float32, x [][]float32) { kernel.GlobalAveragePoolBackward(b.Pool, dx, x[0], f.n*f.c, hw) }
-	case !ok:
-		return nil, nil
-	case f.max:
-		forward = func(y []float32, x [][]float32) { kernel.MaxPool(b.Pool, &g, y, x[0]) }
-		backward = func(dx []float32, x [][]float32) { kernel.MaxPoolBackward(b.Pool, &g, dx, x[1], x[0]) }
-	default:
-		forward = func(y []float32, x [][]float32) { kernel.AveragePool(b.Pool, &g, y, x[0], f.countPad) }
-		backward = func(dx []float32, x [][]float32) { kernel.AveragePoolBackward(b.Pool, &g, dx, x[0], f.countPad) }
+	if f.global {
+		return []*gorgonia.Node{b.average(f.name, in[0], f.shape)}, nil
 	}
-	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: f.shape, Run: forward,
-		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+	g, ok := f.pooling(f.n, f.c)
+	if !ok {
+		return nil, nil
+	}
+	forward := func(y []float32, x [][]float32) { kernel.AveragePool(b.Pool, &g, y, x[0], f.countPad) }
+	backward := func(dx []float32, x [][]float32) { kernel.AveragePoolBackward(b.Pool, &g, dx, x[0], f.countPad) }
+	if f.max {
+		forward = func(y []float32, x [][]float32) { kernel.MaxPool(b.Pool, &g, y, x[0]) }
+		backward = func(dx []float32, x [][]float32) { kernel.MaxPoolBackward(b.Pool, &g, dx, x[1], x[2], x[0]) }
+	}
+	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: blockedShape(f.shape), Run: forward,
+		Grad: func(in []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			args := []*gorgonia.Node{dy}
 			if f.max {
-				args = append(args, in[0]) // the maximum is found again
+				args = append(args, in[0], y)
 			}
 			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: in[0].Shape(), Run: backward}, args...)}
-		}}, b.Node(in[0]))}, nil
+		}}, b.Blocked(in[0]))}, nil
+}
+
+// average is the mean of v [N,C,…] over all but the first two dimensions.
+func (b *Builder) average(name string, v *Value, shape []int) *gorgonia.Node {
+	n, c, hw := sizes(v.Shape)
+	return b.Apply(Kernel{Name: name, Shape: denseShape(shape),
+		Run: func(y []float32, x [][]float32) { kernel.AverageLanes(b.Pool, y, x[0], n, c, hw) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: name + ".dx", Shape: in[0].Shape(), Run: func(dx []float32, x [][]float32) {
+				kernel.AverageLanesBackward(b.Pool, dx, x[0], n, c, hw)
+			}}, dy)}
+		}}, b.Blocked(v))
 }

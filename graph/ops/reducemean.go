@@ -84,6 +84,9 @@ func (f *reduceMean) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 
 // Lower brings the reduced dimensions to the end and averages rows.
 func (f *reduceMean) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+	if f.trailing() && len(f.over) == len(f.in)-2 && b.IsBlocked(in[0]) {
+		return []*gorgonia.Node{b.average("ReduceMean", in[0], f.shape)}, nil
+	}
 	stay, stayStride, gone, goneStride := f.split()
 	rows, width := numel(stay), numel(gone)
 	x := b.Node(in[0])

@@ -180,5 +180,8 @@ func (f *reshape) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *reshape) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if slices.Equal(in[0].Shape, out[0].Shape) {
+		return []*gorgonia.Node{b.Either(in[0])}, nil
+	}
 	return []*gorgonia.Node{b.alias(f.name, b.Node(in[0]), out[0].Shape)}, nil
 }

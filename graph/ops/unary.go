@@ -54,7 +54,8 @@ func (f *unary) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *unary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	shape := denseShape(out[0].Shape)
+	x := b.Either(in[0])
+	shape := x.Shape()
 	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
 		Run: func(y []float32, x [][]float32) { f.forward(b.Pool, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
@@ -63,5 +64,5 @@ func (f *unary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 			}
 			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
 				Run: func(dx []float32, x [][]float32) { f.backward(b.Pool, dx, x[0], x[1]) }}, y, dy)}
-		}}, b.Node(in[0]))}, nil
+		}}, x)}, nil
 }

@@ -15,61 +15,51 @@ func AveragePool(p *Pool, g *Window, y, x []float32, countPad bool) {
 // AveragePoolBackward computes the gradient dx of AveragePool: each window
 // adds dy/count to its positions inside x.
 func AveragePoolBackward(p *Pool, g *Window, dx, dy []float32, countPad bool) {
-	p.pool(windowTask{f: averagePoolBackward, g: *g, y: dx, dy: dy, countPad: countPad}, dx, dy)
-}
-
-func averagePool(t *windowTask, _ *worker, i int) {
-	g := &t.g
-	x := t.x[i*g.H*g.W : (i+1)*g.H*g.W]
-	y := t.y[i*g.OutH*g.OutW : (i+1)*g.OutH*g.OutW]
-	for oh := range g.OutH {
-		top := oh*g.StrideH - g.PadTop
-		hlo, hhi := taps(top, g.DilationH, g.KernelH, g.H)
-		for ow := range g.OutW {
-			left := ow*g.StrideW - g.PadLeft
-			wlo, whi := taps(left, g.DilationW, g.KernelW, g.W)
-			var s float32
-			for kh := hlo; kh < hhi; kh++ {
-				row := (top+kh*g.DilationH)*g.W + left
-				for kw := wlo; kw < whi; kw++ {
-					s += x[row+kw*g.DilationW]
-				}
-			}
-			if hlo < hhi && wlo < whi {
-				s /= t.count(top, left, hhi-hlo, whi-wlo)
-			}
-			y[oh*g.OutW+ow] = s
-		}
-	}
-}
-
-func averagePoolBackward(t *windowTask, _ *worker, i int) {
-	g := &t.g
-	dx := t.y[i*g.H*g.W : (i+1)*g.H*g.W]
-	dy := t.dy[i*g.OutH*g.OutW : (i+1)*g.OutH*g.OutW]
 	clear(dx)
-	for oh := range g.OutH {
-		top := oh*g.StrideH - g.PadTop
-		hlo, hhi := taps(top, g.DilationH, g.KernelH, g.H)
-		for ow := range g.OutW {
-			left := ow*g.StrideW - g.PadLeft
-			wlo, whi := taps(left, g.DilationW, g.KernelW, g.W)
-			d := dy[oh*g.OutW+ow] / t.count(top, left, hhi-hlo, whi-wlo)
-			for kh := hlo; kh < hhi; kh++ {
-				row := (top+kh*g.DilationH)*g.W + left
-				for kw := wlo; kw < whi; kw++ {
-					dx[row+kw*g.DilationW] += d
+	p.pool(windowTask{f: averagePoolBackward, g: *g, dx: dx, dy: dy, countPad: countPad}, dx, dy)
+}
+
+func averagePool(t *windowTask, w *worker, v view) {
+	ones := w.coefficients[:isa.lanes]
+	fill(ones, 1)
+	t.tile(w, v, isa.laneTile, ones)
+	if v.empty() {
+		return
+	}
+	_, at := t.g.places(v)
+	count := t.count(v)
+	y := t.y[at : at+v.count*isa.lanes]
+	for i := range y {
+		y[i] /= count
+	}
+}
+
+func averagePoolBackward(t *windowTask, _ *worker, v view) {
+	if v.empty() {
+		return
+	}
+	g := &t.g
+	x, y := g.places(v)
+	count := t.count(v)
+	for p := range v.count {
+		dy := t.dy[y+p*isa.lanes:][:isa.lanes]
+		for kh := v.hLo; kh < v.hHi; kh++ {
+			for kw := v.wLo; kw < v.wHi; kw++ {
+				dx := t.dx[x+(kh*g.DilationH*g.W+kw*g.DilationW+p*g.StrideW)*isa.lanes:][:isa.lanes]
+				for l, d := range dy {
+					dx[l] += d / count
 				}
 			}
 		}
 	}
 }
 
-// count is the divisor of the window at top, left with inH x inW positions inside x.
-func (t *windowTask) count(top, left, inH, inW int) float32 {
+// count is the divisor of a view's windows.
+func (t *windowTask) count(v view) float32 {
+	h, w := v.hHi-v.hLo, v.wHi-v.wLo
 	if g := &t.g; t.countPad {
-		_, inH = taps(top, g.DilationH, g.KernelH, g.H+g.PadBottom)
-		_, inW = taps(left, g.DilationW, g.KernelW, g.W+g.PadRight)
+		_, h = visible(v.top, g.DilationH, g.KernelH, g.H+g.PadBottom)
+		_, w = visible(v.left, g.DilationW, g.KernelW, g.W+g.PadRight)
 	}
-	return float32(inH * inW)
+	return float32(h * w)
 }

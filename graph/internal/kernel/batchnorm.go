@@ -2,174 +2,216 @@ package kernel
 
 import "math"
 
-// channels is a batch normalisation pass over the c channels or the n*c
-// planes of x [n,c,hw]; all other slices but y and dy are [c].
-type channels struct {
-	f               func(t *channels, i int)
-	y, x, dy        []float32
-	mean, variance  []float32
-	gamma, beta     []float32
-	dgamma, dbeta   []float32
-	eps             float32
-	n, c, hw        int
-	batchStatistics bool
+// Norm is a normalisation of x [N,C,HW] in the blocked layout, by channel, with
+// what may follow it.
+type Norm struct {
+	N, C, HW int
+	Eps      float32
+	Clamp    bool // y stays between Lo and Hi, NaN as it is
+	Lo, Hi   float32
 }
 
-func (t *channels) run(_ *worker, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		t.f(t, i)
-	}
-}
-
-func (p *Pool) eachChannel(t channels, items, size int) {
+// BatchStatistics computes mean[j] = average of x[:,j,:] and variance[j] = average
+// of (x[:,j,:] - mean[j])^2, which is the biased variance that normalises a batch.
+// Both sums are in double precision, rounded where PyTorch rounds.
+func BatchStatistics(p *Pool, g *Norm, mean, variance, x []float32) {
+	g.check(x, mean, variance)
 	q := p.acquire()
-	q.tasks.channels = t
-	q.launch(&q.tasks.channels, items, vectorGrain/max(size, 1))
-	q.tasks.channels = channels{}
+	s := q.sumLanes(laneSums{x: x, n: g.N, c: g.C, hw: g.HW})
+	count := g.N * g.HW
+	for j := range g.C {
+		sum, _ := s.of(j)
+		mean[j] = float32(sum / float64(max(count, 1)))
+	}
+	s = q.sumLanes(laneSums{x: x, mean: mean, n: g.N, c: g.C, hw: g.HW})
+	for j := range g.C {
+		_, squares := s.of(j)
+		variance[j] = float32(squares) / float32(max(count, 1))
+	}
 	p.release(q)
 }
 
-// BatchStatistics computes, for x [n,c,hw], mean[j] = average of x[:,j,:] and
-// variance[j] = average of (x[:,j,:] - mean[j])^2, which is the biased
-// variance that normalises a batch. Both sums are in double precision, of
-// deviations from the channel's first element.
-func BatchStatistics(p *Pool, mean, variance, x []float32, n, c, hw int) {
-	checkPlanes(x, x, mean, variance, n, c, hw)
-	p.eachChannel(channels{f: batchStatistics, x: x, mean: mean, variance: variance, n: n, c: c, hw: hw}, c, n*hw)
-}
-
-// BatchNormForward computes, for x [n,c,hw] and the others [c],
-// y[i,j,k] = (x[i,j,k] - mean[j]) * gamma[j]/sqrt(variance[j]+eps) + beta[j];
-// y may be x. (Ioffe and Szegedy 2015, algorithm 1.)
-func BatchNormForward(p *Pool, y, x, mean, variance, gamma, beta []float32, eps float32, n, c, hw int) {
-	checkPlanes(y, x, mean, variance, n, c, hw)
-	checkPlanes(y, x, gamma, beta, n, c, hw)
-	p.eachChannel(channels{f: batchNorm, y: y, x: x, mean: mean, variance: variance, gamma: gamma, beta: beta, eps: eps, c: c, hw: hw}, n*c, hw)
-}
-
-// BatchNormReduce computes, for x, dy [n,c,hw] and the others [c],
-// dbeta[j] = sum of dy[:,j,:] and
-// dgamma[j] = sum of dy[:,j,:] * (x[:,j,:] - mean[j]) / sqrt(variance[j]+eps).
-func BatchNormReduce(p *Pool, dgamma, dbeta, x, dy, mean, variance []float32, eps float32, n, c, hw int) {
-	checkPlanes(dy, x, dgamma, dbeta, n, c, hw)
-	checkPlanes(dy, x, mean, variance, n, c, hw)
-	p.eachChannel(channels{f: batchNormReduce, x: x, dy: dy, mean: mean, variance: variance, dgamma: dgamma, dbeta: dbeta, eps: eps, n: n, c: c, hw: hw}, c, n*hw)
-}
-
-// BatchNormBackward computes the gradient of BatchNormForward for x, dx and
-// dy [n,c,hw], with g = gamma[j]/sqrt(variance[j]+eps). With stored statistics
-// dx = dy*g. With batch, mean and variance were computed from x and carry
-// gradient: dx = g * (dy - dbeta[j]/count - xhat*dgamma[j]/count), where count
-// is n*hw, xhat the normalised x, and dgamma, dbeta are BatchNormReduce's.
-// Without batch they may be nil. dx may be dy.
-func BatchNormBackward(p *Pool, dx, x, dy, gamma, mean, variance, dgamma, dbeta []float32, eps float32, batch bool, n, c, hw int) {
-	checkPlanes(dx, dy, gamma, variance, n, c, hw)
-	if batch {
-		checkPlanes(dx, x, mean, dgamma, n, c, hw)
-		checkPlanes(dx, x, dbeta, dbeta, n, c, hw)
+// BatchNormForward computes
+//
+//	scale[j] = gamma[j]/sqrt(variance[j]+Eps)
+//	y[i,j,k] = x[i,j,k]*scale[j] + (beta[j] - mean[j]*scale[j]) + residual[i,j,k]
+//
+// and limits it. residual may be nil; y may be x or residual.
+// (Ioffe and Szegedy 2015, algorithm 1.)
+func BatchNormForward(p *Pool, g *Norm, y, x, residual, mean, variance, gamma, beta []float32) {
+	g.check(x, mean, variance, gamma, beta)
+	if len(y) < g.size() || residual != nil && len(residual) < g.size() {
+		panic("kernel: short y")
 	}
-	p.eachChannel(channels{f: batchNormBackward, y: dx, x: x, dy: dy, gamma: gamma, mean: mean, variance: variance, dgamma: dgamma, dbeta: dbeta, eps: eps, batchStatistics: batch, n: n, c: c, hw: hw}, n*c, hw)
+	q := p.acquire()
+	q.normalise(normalisation{f: normForward, g: *g, y: y, x: x, residual: residual, mean: mean, variance: variance, gamma: gamma, beta: beta})
+	p.release(q)
 }
+
+// BatchNormReduce computes, with d = dy where y lies between Lo and Hi, else 0 (without
+// Clamp d = dy, and y may be nil),
+//
+//	dbeta[j] = sum of d[:,j,:]
+//	dgamma[j] = sum of d[:,j,:] * (x[:,j,:] - mean[j]) / sqrt(variance[j]+Eps)
+func BatchNormReduce(p *Pool, g *Norm, dgamma, dbeta, x, y, dy, mean, variance []float32) {
+	g.check(x, mean, variance, dgamma, dbeta)
+	g.check(dy)
+	q := p.acquire()
+	lo, hi := g.limits()
+	s := q.sumLanes(laneSums{x: x, y: g.gate(y, dy), dy: dy, mean: mean, lo: lo, hi: hi, n: g.N, c: g.C, hw: g.HW})
+	for j := range g.C {
+		sum, dot := s.of(j)
+		dbeta[j] = float32(sum)
+		dgamma[j] = float32(dot * inverse(variance[j], g.Eps))
+	}
+	p.release(q)
+}
+
+// BatchNormBackward computes the gradient of BatchNormForward for x, with d as in
+// BatchNormReduce and s = gamma[j]/sqrt(variance[j]+Eps). With stored statistics
+// dx = d*s. With batch, mean and variance were computed from x and carry
+// gradient: dx = s * (d - dbeta[j]/count - xhat*dgamma[j]/count), where count is N*HW,
+// xhat the normalised x, and dgamma, dbeta are BatchNormReduce's; without batch
+// they may be nil. dx may be dy.
+func BatchNormBackward(p *Pool, g *Norm, dx, x, y, dy, gamma, mean, variance, dgamma, dbeta []float32, batch bool) {
+	g.check(dy, gamma, mean, variance)
+	if batch {
+		g.check(x, dgamma, dbeta)
+	}
+	if len(dx) < g.size() {
+		panic("kernel: short dx")
+	}
+	f := normBackward
+	if !batch {
+		f = normBackwardStored
+	}
+	q := p.acquire()
+	q.normalise(normalisation{f: f, g: *g, y: dx, x: x, gate: g.gate(y, dy), dy: dy, mean: mean, variance: variance, gamma: gamma, dgamma: dgamma, dbeta: dbeta})
+	p.release(q)
+}
+
+// size is the number of elements of x.
+func (g *Norm) size() int { return g.N * Blocks(g.C) * isa.lanes * g.HW }
+
+// check panics unless x holds the images and the others a number a channel.
+func (g *Norm) check(x []float32, channels ...[]float32) {
+	if min(g.N, g.C, g.HW) < 0 {
+		panic("kernel: negative size")
+	}
+	if len(x) < g.size() {
+		panic("kernel: short x")
+	}
+	for _, v := range channels {
+		if len(v) < g.C {
+			panic("kernel: short channel vector")
+		}
+	}
+}
+
+// gate is what opens and closes the gradient: y, or any tensor where nothing limits it.
+func (g *Norm) gate(y, dy []float32) []float32 {
+	if !g.Clamp {
+		return dy
+	}
+	if len(y) < g.size() {
+		panic("kernel: short y")
+	}
+	return y
+}
+
+// limits are Lo and Hi, or NaN, which limits nothing and closes no gate.
+func (g *Norm) limits() (lo, hi float32) {
+	if !g.Clamp {
+		return unlimited, unlimited
+	}
+	return g.Lo, g.Hi
+}
+
+var unlimited, minusInf = float32(math.NaN()), float32(math.Inf(-1))
 
 // inverse is 1/sqrt(variance+eps).
 func inverse(variance, eps float32) float64 {
 	return 1 / math.Sqrt(float64(variance)+float64(eps))
 }
 
-func batchStatistics(t *channels, j int) {
-	count := float64(t.n * t.hw)
-	if count == 0 {
-		t.mean[j], t.variance[j] = 0, 0
-		return
-	}
-	origin := float64(t.x[j*t.hw])
-	var first, second float64
-	for i := range t.n {
-		at := (i*t.c + j) * t.hw
-		s, q := moments(t.x[at:at+t.hw], origin)
-		first += s
-		second += q
-	}
-	shift := first / count
-	t.mean[j] = float32(origin + shift)
-	t.variance[j] = float32(max(second/count-shift*shift, 0))
+// normalisation is one of the passes over planes above.
+type normalisation struct {
+	f                           func(t *normalisation, w *worker, i int)
+	g                           Norm
+	y, x, gate, dy, residual    []float32
+	mean, variance, gamma, beta []float32
+	dgamma, dbeta               []float32
 }
 
-// moments returns the sums of x-origin and of its square.
-func moments(x []float32, origin float64) (first, second float64) {
-	var s0, s1, q0, q1 float64
-	for ; len(x) >= 2; x = x[2:] {
-		a, b := float64(x[0])-origin, float64(x[1])-origin
-		s0 += a
-		s1 += b
-		q0 += a * a
-		q1 += b * b
-	}
-	for _, v := range x {
-		a := float64(v) - origin
-		s0 += a
-		q0 += a * a
-	}
-	return s0 + s1, q0 + q1
+func (p *Pool) normalise(t normalisation) {
+	g := &t.g
+	p.tasks.normalisation = t
+	p.launch(&p.tasks.normalisation, g.N*Blocks(g.C), vectorGrain/max(g.HW*isa.lanes, 1))
+	p.tasks.normalisation = normalisation{}
 }
 
-func batchNorm(t *channels, i int) {
-	j := i % t.c
-	y, x := t.y[i*t.hw:(i+1)*t.hw], t.x[i*t.hw:(i+1)*t.hw]
-	mean, beta := t.mean[j], t.beta[j]
-	g := float32(float64(t.gamma[j]) * inverse(t.variance[j], t.eps))
-	for k, v := range x {
-		y[k] = (v-mean)*g + beta
+func (t *normalisation) run(w *worker, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		t.f(t, w, i)
 	}
 }
 
-func batchNormReduce(t *channels, j int) {
-	mean := t.mean[j]
-	var sum, dot float64
-	for i := range t.n {
-		at := (i*t.c + j) * t.hw
-		s, d := deviation(t.x[at:at+t.hw], t.dy[at:at+t.hw], float64(mean))
-		sum += s
-		dot += d
+// plane is plane i of a tensor, nil where that is.
+func (t *normalisation) plane(x []float32, i int) []float32 {
+	if x == nil {
+		return nil
 	}
-	t.dbeta[j] = float32(sum)
-	t.dgamma[j] = float32(dot * inverse(t.variance[j], t.eps))
+	size := t.g.HW * isa.lanes
+	return x[i*size : (i+1)*size]
 }
 
-// deviation returns the sums of dy and of dy*(x-mean).
-func deviation(x, dy []float32, mean float64) (sum, dot float64) {
-	var s0, s1, d0, d1 float64
-	for ; len(x) >= 2 && len(dy) >= 2; x, dy = x[2:], dy[2:] {
-		a, b := float64(dy[0]), float64(dy[1])
-		s0 += a
-		s1 += b
-		d0 += a * (float64(x[0]) - mean)
-		d1 += b * (float64(x[1]) - mean)
+// coefficients clears count vectors and calls f with each channel of plane i.
+func (t *normalisation) coefficients(w *worker, i, count int, f func(lane, channel int, c []float32)) []float32 {
+	c := w.coefficients[:count*isa.lanes]
+	clear(c)
+	first := i % Blocks(t.g.C) * isa.lanes
+	for l := range min(isa.lanes, t.g.C-first) {
+		f(l, first+l, c[l:])
 	}
-	if len(x) > 0 {
-		a := float64(dy[0])
-		s0 += a
-		d0 += a * (float64(x[0]) - mean)
-	}
-	return s0 + s1, d0 + d1
+	return c
 }
 
-func batchNormBackward(t *channels, i int) {
-	j := i % t.c
-	dx, dy := t.y[i*t.hw:(i+1)*t.hw], t.dy[i*t.hw:(i+1)*t.hw]
-	inv := inverse(t.variance[j], t.eps)
-	g := float32(float64(t.gamma[j]) * inv)
-	if !t.batchStatistics {
-		for k, d := range dy {
-			dx[k] = d * g
-		}
-		return
-	}
-	x, mean := t.x[i*t.hw:(i+1)*t.hw], t.mean[j]
-	count := float64(t.n * t.hw)
-	a := float32(float64(t.dbeta[j]) / count)
-	b := float32(float64(t.dgamma[j]) * inv / count)
-	for k, d := range dy {
-		dx[k] = g * (d - a - (x[k]-mean)*b)
-	}
+// setLimits puts the limits into vectors k and k+1 of c.
+func (t *normalisation) setLimits(c []float32, k int) {
+	lo, hi := t.g.limits()
+	fill(c[k*isa.lanes:(k+1)*isa.lanes], lo)
+	fill(c[(k+1)*isa.lanes:(k+2)*isa.lanes], hi)
+}
+
+// normForward rounds where PyTorch does, so that what lies near a limit falls to the same
+// side of it.
+func normForward(t *normalisation, w *worker, i int) {
+	c := t.coefficients(w, i, 4, func(_, j int, c []float32) {
+		scale := float32(inverse(t.variance[j], t.g.Eps)) * t.gamma[j]
+		shift := float32(math.FMA(float64(-t.mean[j]), float64(scale), float64(t.beta[j])))
+		c[0], c[isa.lanes] = scale, shift
+	})
+	t.setLimits(c, 2)
+	isa.normalise(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.residual, i), c)
+}
+
+func normBackward(t *normalisation, w *worker, i int) {
+	count := float64(t.g.N * t.g.HW)
+	c := t.coefficients(w, i, 6, func(_, j int, c []float32) {
+		inv := inverse(t.variance[j], t.g.Eps)
+		c[0] = t.mean[j]
+		c[isa.lanes] = float32(float64(t.gamma[j]) * inv)
+		c[2*isa.lanes] = float32(float64(t.dbeta[j]) / count)
+		c[3*isa.lanes] = float32(float64(t.dgamma[j]) * inv / count)
+	})
+	t.setLimits(c, 4)
+	isa.normaliseBackward(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.dy, i), t.plane(t.gate, i), c)
+}
+
+func normBackwardStored(t *normalisation, w *worker, i int) {
+	c := t.coefficients(w, i, 3, func(_, j int, c []float32) {
+		c[0] = float32(float64(t.gamma[j]) * inverse(t.variance[j], t.g.Eps))
+	})
+	t.setLimits(c, 1)
+	isa.gate(t.plane(t.y, i), t.plane(t.gate, i), t.plane(t.dy, i), c)
 }

@@ -19,6 +19,7 @@ func BenchmarkMemory(b *testing.B) {
 	for i := range variance {
 		variance[i] = 1
 	}
+	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Clamp: true, Hi: float32(inf)}
 	stem := &Window{N: n, C: c, H: 56, W: 56, OutH: 28, OutW: 28, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	for _, k := range []struct {
 		name    string
@@ -32,6 +33,10 @@ func BenchmarkMemory(b *testing.B) {
 		{"ReluBackward", 3, func() { ReluBackward(p, y, x, dy) }},
 		{"Clip", 2, func() { Clip(p, y, x, 0, 6) }},
 		{"ClipBackward", 3, func() { ClipBackward(p, y, x, dy, 0, 6) }},
+		{"Gate", 3, func() { Gate(p, m, x, dy, 0, 6) }},
+		{"Block", 2, func() { Block(p, y, x, n, c, hw) }},
+		{"Unblock", 2, func() { Unblock(p, y, x, n, c, hw) }},
+		{"AverageLanes", 1, func() { AverageLanes(p, m, x, n, c, hw) }},
 		{"HardSwish", 2, func() { HardSwish(p, y, x) }},
 		{"HardSwishBackward", 3, func() { HardSwishBackward(p, y, x, dy) }},
 		{"LeakyRelu", 2, func() { LeakyRelu(p, y, x, 0.1) }},
@@ -41,13 +46,13 @@ func BenchmarkMemory(b *testing.B) {
 		{"AddChannel", 2, func() { AddChannel(p, y, x, beta, n, c, hw) }},
 		{"ChannelAffine", 2, func() { ChannelAffine(p, y, x, gamma, beta, n, c, hw) }},
 		{"SumChannels", 1, func() { SumChannels(p, mean, x, n, c, hw) }},
-		{"BatchStatistics", 1, func() { BatchStatistics(p, mean, variance, x, n, c, hw) }},
-		{"BatchNormForward", 2, func() { BatchNormForward(p, y, x, mean, variance, gamma, beta, 1e-5, n, c, hw) }},
-		{"BatchNormReduce", 2, func() { BatchNormReduce(p, gamma, beta, x, dy, mean, variance, 1e-5, n, c, hw) }},
-		{"BatchNormBackward", 3, func() { BatchNormBackward(p, y, x, dy, gamma, mean, variance, gamma, beta, 1e-5, true, n, c, hw) }},
+		{"BatchStatistics", 1, func() { BatchStatistics(p, norm, mean, variance, x) }},
+		{"BatchNormForward", 2, func() { BatchNormForward(p, norm, y, x, nil, mean, variance, gamma, beta) }},
+		{"BatchNormReduce", 3, func() { BatchNormReduce(p, norm, gamma, beta, x, y, dy, mean, variance) }},
+		{"BatchNormBackward", 4, func() { BatchNormBackward(p, norm, m, x, y, dy, gamma, mean, variance, gamma, beta, true) }},
 		{"GlobalAveragePool", 1, func() { GlobalAveragePool(p, m, x, n*c, hw) }},
 		{"MaxPool", 1.25, func() { MaxPool(p, stem, y, x) }},
-		{"MaxPoolBackward", 2.25, func() { MaxPoolBackward(p, stem, y, x, dy) }},
+		{"MaxPoolBackward", 2.25, func() { MaxPoolBackward(p, stem, m, x, y, dy) }},
 		{"AveragePool", 1.25, func() { AveragePool(p, stem, y, x, true) }},
 		{"AveragePoolBackward", 1.25, func() { AveragePoolBackward(p, stem, y, dy, true) }},
 		{"Softmax", 2, func() { Softmax(p, y, x, n*c, hw) }},

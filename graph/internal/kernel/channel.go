@@ -68,6 +68,94 @@ func SumChannels(p *Pool, db, dy []float32, n, c, hw int) {
 	p.eachPlane(planes{f: sumChannel, x: dy, v: db, n: n, c: c, hw: hw}, c, n*hw)
 }
 
+// SumLanes is SumChannels for dy in the blocked layout.
+func SumLanes(p *Pool, db, dy []float32, n, c, hw int) {
+	checkLanes(dy, n, c, hw)
+	checkDense(db, c)
+	q := p.acquire()
+	s := q.sumLanes(laneSums{x: dy, n: n, c: c, hw: hw})
+	for j := range c {
+		sum, _ := s.of(j)
+		db[j] = float32(sum)
+	}
+	p.release(q)
+}
+
+// AverageLanes computes, for x [n,c,hw] in the blocked layout, y[i,j] = sum over k of
+// x[i,j,k] / hw, y [n,c] dense.
+func AverageLanes(p *Pool, y, x []float32, n, c, hw int) {
+	checkLanes(x, n, c, hw)
+	checkDense(y, n*c)
+	q := p.acquire()
+	// each image's channels are channels of their own
+	s := q.sumLanes(laneSums{x: x, n: 1, c: n * Blocks(c) * isa.lanes, hw: hw})
+	for i := range n {
+		for j := range c {
+			sum, _ := s.of(i*Blocks(c)*isa.lanes + j)
+			y[i*c+j] = float32(sum / float64(hw))
+		}
+	}
+	p.release(q)
+}
+
+// AverageLanesBackward computes, for dy [n,c] dense, dx[i,j,k] = dy[i,j] / hw in the
+// blocked layout.
+func AverageLanesBackward(p *Pool, dx, dy []float32, n, c, hw int) {
+	checkLanes(dx, n, c, hw)
+	checkDense(dy, n*c)
+	p.eachPlane(planes{f: averageLanesBackward, y: dx, v: dy, c: c, hw: hw}, n*Blocks(c), hw*isa.lanes)
+}
+
+func averageLanesBackward(t *planes, i int) {
+	n, first := i/Blocks(t.c), i%Blocks(t.c)*isa.lanes
+	dx := t.y[i*t.hw*isa.lanes : (i+1)*t.hw*isa.lanes]
+	if len(dx) == 0 {
+		return
+	}
+	clear(dx[:isa.lanes])
+	for l := range min(isa.lanes, t.c-first) {
+		dx[l] = t.v[n*t.c+first+l] / float32(t.hw)
+	}
+	for done := isa.lanes; done < len(dx); done *= 2 {
+		copy(dx[done:], dx[:done])
+	}
+}
+
+// MulLanes computes, for x [n,c,hw] and v [n,c,1] in the blocked layout,
+// y[i,j,k] = x[i,j,k] * v[i,j]; y may be x.
+func MulLanes(p *Pool, y, x, v []float32, n, c, hw int) {
+	checkLanes(y, n, c, hw)
+	checkLanes(x, n, c, hw)
+	checkLanes(v, n, c, 1)
+	q := p.acquire()
+	q.normalise(normalisation{f: mulLanes, g: Norm{N: n, C: c, HW: hw}, y: y, x: x, gamma: v})
+	p.release(q)
+}
+
+func mulLanes(t *normalisation, w *worker, i int) {
+	c := w.coefficients[:4*isa.lanes]
+	clear(c)
+	copy(c, t.gamma[i*isa.lanes:(i+1)*isa.lanes])
+	t.setLimits(c, 2)
+	isa.normalise(t.plane(t.y, i), t.plane(t.x, i), nil, c)
+}
+
+// MulLanesBackward computes the gradient of MulLanes for v, in the blocked layout:
+// dv[i,j] = sum over k of dy[i,j,k] * x[i,j,k].
+func MulLanesBackward(p *Pool, dv, x, dy []float32, n, c, hw int) {
+	checkLanes(x, n, c, hw)
+	checkLanes(dy, n, c, hw)
+	checkLanes(dv, n, c, 1)
+	channels := n * Blocks(c) * isa.lanes
+	q := p.acquire()
+	s := q.sumLanes(laneSums{x: x, dy: dy, y: dy, lo: unlimited, hi: unlimited, n: 1, c: channels, hw: hw})
+	for j := range channels {
+		_, dv0 := s.of(j)
+		dv[j] = float32(dv0)
+	}
+	p.release(q)
+}
+
 // GlobalAveragePool computes, for x [nc,hw], y[i] = sum over k of x[i,k] / hw.
 func GlobalAveragePool(p *Pool, y, x []float32, nc, hw int) {
 	checkPlanes(x, x, y, y, 1, nc, hw)

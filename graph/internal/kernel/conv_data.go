@@ -6,75 +6,57 @@ package kernel
 //	for n, m, oh, ow, c, kh, kw:
 //	  dx[n, m/(M/Group)*(C/Group)+c, oh*StrideH-PadTop+kh*DilationH, ow*StrideW-PadLeft+kw*DilationW] += w[m,c,kh,kw] * dy[n,m,oh,ow]
 //
-// Seen from dx this is a convolution of dy. The rows and columns of dx fall
-// into StrideH x StrideW classes by their remainders; the pixels of one class
-// meet the same taps of w, each at a fixed offset in dy.
+// in the blocked layout. w is PackWeightsData's. Seen from dx this is a
+// convolution of dy. The rows and columns of dx fall into StrideH x StrideW
+// classes by their remainders; the pixels of one class meet the same taps of w,
+// each at a fixed place in dy.
 func ConvBackwardData(p *Pool, g *Conv, dx, dy, w []float32) {
-	g.check(dx, w, dy)
+	g.check()
+	if g.Narrow {
+		panic("kernel: the narrow layout has no gradient")
+	}
+	if len(dx) < g.input() || len(dy) < g.output() || len(w) < g.Packed() {
+		panic("kernel: short operand")
+	}
 	q := p.acquire()
 	defer p.release(q)
-	if g.depthwise() {
-		q.launchDepthwise(depthwise{f: depthwiseData, g: *g, y: dx, x: dy, w: w}, g.N*g.C)
-		return
-	}
-	for h := range min(g.StrideH, g.H) {
-		for w0 := range min(g.StrideW, g.W) {
-			q.dataClass(g, dx, dy, w, h, w0)
-		}
-	}
+	s := newSliding(g, g.M, g.C)
+	s.inH, s.inW, s.outH, s.outW = g.OutH, g.OutW, g.H, g.W
+	s.in, s.out, s.w = dy, dx, w
+	g.classes(q, func(c class, _ []int) {
+		q.slide(s, c)
+		s.w = s.w[s.terms(len(c.places)):]
+	})
 }
 
-// dataClass computes dx at rows h, h+StrideH, … and columns c, c+StrideW, ….
-func (p *Pool) dataClass(g *Conv, dx, dy, w []float32, h, c int) {
-	t := product{
-		grid: grid{
-			images: g.N, rows: (g.H - h + g.StrideH - 1) / g.StrideH, cols: (g.W - c + g.StrideW - 1) / g.StrideW,
-			height: g.OutH, width: g.OutW, stepH: 1, stepW: 1, image: g.M * g.OutH * g.OutW, taps: p.taps[:0],
-		},
-		out: dx, in: dy,
-		group: g.Group, m: g.C / g.Group, c: g.M / g.Group,
-		outImage: g.C * g.H * g.W, outPlane: g.H * g.W, inPlane: g.OutH * g.OutW,
-		outWidth: g.W, outStepH: g.StrideH, outStepW: g.StrideW, outH: h, outW: c,
-	}
-	p.which = p.which[:0]
-	for kh := range g.KernelH {
-		for kw := range g.KernelW {
-			// the pixel at i of the class is i*Stride+h = oh*Stride-Pad+k*Dilation
-			top, left := h+g.PadTop-kh*g.DilationH, c+g.PadLeft-kw*g.DilationW
-			if top%g.StrideH == 0 && left%g.StrideW == 0 {
-				t.grid.taps = append(t.grid.taps, tap{top / g.StrideH, left / g.StrideW})
-				p.which = append(p.which, kh*g.KernelW+kw)
+// classes calls f with each class of dx and the numbers of its taps.
+func (g *Conv) classes(p *Pool, f func(c class, taps []int)) {
+	for h := range g.StrideH {
+		for w := range g.StrideW {
+			c := class{rows: (g.H - h + g.StrideH - 1) / g.StrideH, cols: (g.W - w + g.StrideW - 1) / g.StrideW, stepH: 1, stepW: 1,
+				outTop: h, outLeft: w, outStepH: g.StrideH, outStepW: g.StrideW, places: p.places[:0]}
+			which := p.which[:0]
+			for kh := range g.KernelH {
+				for kw := range g.KernelW {
+					// the pixel at i of the class is i*Stride+h = oh*Stride-Pad+k*Dilation
+					top, left := h+g.PadTop-kh*g.DilationH, w+g.PadLeft-kw*g.DilationW
+					if top%g.StrideH == 0 && left%g.StrideW == 0 {
+						c.places = append(c.places, place{top / g.StrideH, left / g.StrideW})
+						which = append(which, kh*g.KernelW+kw)
+					}
+				}
 			}
+			p.places, p.which = c.places, which
+			f(c, which)
 		}
 	}
-	if g.pointwise() {
-		t.grid.rows, t.grid.cols, t.grid.height, t.grid.width = 1, g.H*g.W, 1, g.OutH*g.OutW
-		t.outWidth = g.H * g.W
-	}
-	p.taps = t.grid.taps
-	t.a = p.pack(g.C * t.c * len(p.which))
-	p.tasks.transpose = transpose{y: t.a, w: w, which: p.which, m: t.c, c: t.m, kernel: g.KernelH * g.KernelW}
-	p.launch(&p.tasks.transpose, g.C, 8)
-	p.tasks.transpose = transpose{}
-	p.launchProduct(t)
 }
 
-// transpose packs the taps which of w [group,m,c,kernel] into y [group,c,m,which].
-type transpose struct {
-	y, w         []float32
-	which        []int
-	m, c, kernel int
-}
-
-func (t *transpose) run(_ *worker, lo, hi int) {
-	taps := len(t.which)
-	for m := range t.m {
-		for i := lo; i < hi; i++ {
-			from := t.w[((i/t.c*t.m+m)*t.c+i%t.c)*t.kernel:]
-			to := t.y[(i*t.m+m)*taps : (i*t.m+m+1)*taps]
-			for j, k := range t.which {
-				to[j] = from[k]
-			}
-		}
+// terms is the number of packed weights of a class with so many taps.
+func (s *sliding) terms(taps int) int {
+	n := s.groups * s.outBlocks * isa.lanes * taps
+	if !s.depthwise {
+		n *= s.ins
 	}
+	return n
 }

@@ -100,6 +100,9 @@ func convCases() []Conv {
 	cases := []Conv{
 		square(0, 3, 5, 4, 3, 1, 1, 1),
 		square(1, 1, 1, 1, 1, 1, 0, 1),
+		square(1, 16, 13, 16, 3, 1, 1, 1), square(1, 33, 14, 33, 3, 1, 1, 1), square(2, 17, 15, 48, 3, 1, 1, 1), // around the largest tiles
+		square(2, 64, 31, 32, 3, 1, 1, 2), square(1, 24, 6, 24, 3, 1, 1, 3), square(2, 64, 5, 64, 3, 1, 1, 16), // groups, alone and taken together
+		square(2, 19, 20, 19, 3, 2, 1, 19), square(1, 40, 9, 40, 5, 1, 2, 40), square(1, 33, 30, 70, 1, 1, 0, 1),
 		square(1, 5, 7, 15, 3, 1, 1, 1), // 49 pixels, 15 rows: around the largest tiles
 		square(2, 6, 17, 49, 3, 1, 1, 1),
 		square(2, 3, 12, 5, 3, 1, 1, 1),   // 144 pixels an image: one block exactly
@@ -164,26 +167,132 @@ func testConv(t *testing.T) {
 				wantDx[j] += float64(dy[i]) * float64(w[k])
 				wantDw[k] += float64(dy[i]) * float64(x[j])
 			})
-			agree(t, pools, "forward", len(dy), wantY, func(p *Pool, y []float32) { ConvForward(p, &g, y, x, w, bias) })
-			agree(t, pools, "data", len(x), wantDx, func(p *Pool, dx []float32) { ConvBackwardData(p, &g, dx, dy, w) })
-			agree(t, pools, "weights", len(w), wantDw, func(p *Pool, dw []float32) { ConvBackwardWeights(p, &g, dw, x, dy) })
+			agree(t, pools, "forward", len(dy), wantY, func(p *Pool, y []float32) { forward(p, &g, y, x, w, Epilogue{Bias: bias}) })
+			agree(t, pools, "data", len(x), wantDx, func(p *Pool, dx []float32) { backwardData(p, &g, dx, dy, w) })
+			agree(t, pools, "weights", len(w), wantDw, func(p *Pool, dw []float32) { backwardWeights(p, &g, dw, x, dy) })
+			if g.Group > 1 {
+				return
+			}
+			g.Narrow = true
+			agree(t, pools, "narrow forward", len(dy), wantY, func(p *Pool, y []float32) { forward(p, &g, y, x, w, Epilogue{Bias: bias}) })
+			agree(t, pools, "narrow weights", len(w), wantDw, func(p *Pool, dw []float32) { backwardWeights(p, &g, dw, x, dy) })
 		})
 	}
 }
 
-func TestConvWithoutBias(t *testing.T) {
-	g := square(1, 2, 4, 3, 3, 1, 1, 1)
-	y := make([]float32, 3*16)
+// blocked brings x [n,c,hw] into the blocked layout, with NaN in the lanes that count
+// for nothing.
+func blocked(x []float32, n, c, hw int) []float32 {
+	y := make([]float32, n*Blocks(c)*isa.lanes*hw)
+	Block(nil, y, x, n, c, hw)
+	return spoiled(y, n, c, hw)
+}
+
+func spoiled(y []float32, n, c, hw int) []float32 {
 	for i := range y {
-		y[i] = float32(math.NaN())
-	}
-	w := make([]float32, 3*2*9)
-	ConvForward(nil, &g, y, make([]float32, 2*16), w, nil)
-	for i, v := range y {
-		if v != 0 {
-			t.Fatalf("element %d is %v, want 0", i, v)
+		if channel := i/(hw*isa.lanes)%Blocks(c)*isa.lanes + i%isa.lanes; channel >= c {
+			y[i] = float32(nan)
 		}
 	}
+	return y
+}
+
+// filled returns n elements of NaN, between guards.
+func filled(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(nan)
+	}
+	return x
+}
+
+func (g *Conv) image(x []float32) []float32 {
+	if g.Narrow {
+		y := make([]float32, len(x))
+		Interleave(nil, y, x, g.N, g.C, g.H*g.W)
+		return y
+	}
+	return blocked(x, g.N, g.C, g.H*g.W)
+}
+
+// forward and its gradients go from dense tensors to dense tensors.
+func forward(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
+	packed, out := filled(g.Packed()), filled(g.output())
+	PackWeights(p, g, packed, w)
+	ConvForward(p, g, out, g.image(x), packed, e)
+	Unblock(p, y, out, g.N, g.M, g.OutH*g.OutW)
+}
+
+func backwardData(p *Pool, g *Conv, dx, dy, w []float32) {
+	packed, out := filled(g.Packed()), filled(g.input())
+	PackWeightsData(p, g, packed, w)
+	ConvBackwardData(p, g, out, blocked(dy, g.N, g.M, g.OutH*g.OutW), packed)
+	Unblock(p, dx, out, g.N, g.C, g.H*g.W)
+}
+
+func backwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
+	packed := filled(g.Packed())
+	ConvBackwardWeights(p, g, packed, g.image(x), blocked(dy, g.N, g.M, g.OutH*g.OutW))
+	UnpackWeights(p, g, dw, packed)
+}
+
+// What follows the sums: bias, residual and limits, each alone and together.
+func TestConvEpilogue(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, g := range []Conv{square(2, 5, 6, 19, 3, 1, 1, 1), square(2, 20, 6, 20, 3, 2, 1, 20), square(2, 40, 5, 33, 1, 1, 0, 1)} {
+			x, w, bias := random(r, g.N*g.C*g.H*g.W), random(r, g.M*(g.C/g.Group)*g.KernelH*g.KernelW), random(r, g.M)
+			residual := random(r, g.N*g.M*g.OutH*g.OutW)
+			for i := range 8 {
+				e, want := Epilogue{}, make([]float64, len(residual))
+				g.eachProduct(func(i, j, k int) { want[i] += float64(x[j]) * float64(w[k]) })
+				if i&1 > 0 {
+					e.Bias = bias
+				}
+				if i&2 > 0 {
+					e.Residual = blocked(residual, g.N, g.M, g.OutH*g.OutW)
+				}
+				if i&4 > 0 {
+					e.Clamp, e.Lo, e.Hi = true, -0.5, 1.5
+				}
+				for k := range want {
+					if e.Bias != nil {
+						want[k] += float64(bias[k/(g.OutH*g.OutW)%g.M])
+					}
+					if e.Residual != nil {
+						want[k] += float64(residual[k])
+					}
+					if e.Clamp {
+						want[k] = min(max(want[k], -0.5), 1.5)
+					}
+				}
+				packed, out, y := filled(g.Packed()), filled(g.output()), make([]float32, len(want))
+				PackWeights(nil, &g, packed, w)
+				ConvForward(nil, &g, out, blocked(x, g.N, g.C, g.H*g.W), packed, e)
+				Unblock(nil, y, out, g.N, g.M, g.OutH*g.OutW)
+				near(t, fmt.Sprintf("%+v, epilogue %d", g, i), y, want, 1e-5)
+			}
+		}
+	})
+}
+
+// A NaN reaches the pixels whose windows see it and no others, limits or not.
+func TestConvCarriesNaN(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		g := square(1, 3, 6, 5, 3, 1, 1, 1)
+		x, w, y := make([]float32, 3*36), make([]float32, 5*3*9), make([]float32, 5*36)
+		for i := range w {
+			w[i] = 1
+		}
+		x[2*6+2] = float32(nan)
+		forward(nil, &g, y, x, w, Epilogue{Clamp: true, Lo: 0, Hi: 6})
+		for i, v := range y {
+			h, w := i%36/6, i%6
+			if seen := h >= 1 && h <= 3 && w >= 1 && w <= 3; seen != (v != v) {
+				t.Fatalf("element %d is %v", i, v)
+			}
+		}
+	})
 }
 
 // testPools are the thread counts that must agree bit for bit.
@@ -201,6 +310,12 @@ func testPools(t testing.TB) []*Pool {
 // and compares the first with want and the others with the first.
 func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f func(p *Pool, y []float32)) {
 	t.Helper()
+	agreeWithin(t, pools, name, n, want, 1e-5, f)
+}
+
+// agreeWithin is agree with another tolerance, relative to the largest of want.
+func agreeWithin(t *testing.T, pools []*Pool, name string, n int, want []float64, tol float64, f func(p *Pool, y []float32)) {
+	t.Helper()
 	var first []float32
 	for _, p := range pools {
 		y, check := guarded(t, n)
@@ -210,7 +325,7 @@ func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f fu
 		f(p, y)
 		check()
 		if first == nil {
-			near(t, name, y, want, 1e-5)
+			near(t, name, y, want, tol)
 			first = y
 		}
 		for i, v := range y {
@@ -221,21 +336,25 @@ func agree(t *testing.T, pools []*Pool, name string, n int, want []float64, f fu
 	}
 }
 
-func benchmarkConv(b *testing.B, run func(p *Pool, g *Conv, y, x, w []float32), layers ...Conv) {
+// benchmarkConv runs f on layers in the blocked layout.
+func benchmarkConv(b *testing.B, f func(p *Pool, g *Conv, y, x, w []float32), layers ...Conv) {
 	p := NewPool(benchThreads)
 	defer p.Close()
 	peak := benchThreads * peakOf(b)
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, g := range layers {
+		g.Narrow = g.C < isa.lanes
 		name := fmt.Sprintf("n=%d/c=%d/m=%d/h=%d/k=%d/s=%d", g.N, g.C, g.M, g.H, g.KernelH, g.StrideH)
 		b.Run(name, func(b *testing.B) {
-			x, w, y := random(r, g.N*g.C*g.H*g.W), random(r, g.M*g.C/g.Group*g.KernelH*g.KernelW), random(r, g.N*g.M*g.OutH*g.OutW)
-			run(p, &g, y, x, w)
+			x, w, y := random(r, g.input()), random(r, 4*g.Packed()), random(r, g.output())
+			f(p, &g, y, x, w)
+			start := cpuTime()
 			for b.Loop() {
-				run(p, &g, y, x, w)
+				f(p, &g, y, x, w)
 			}
-			flop := 2 * float64(len(y)) * float64(g.C/g.Group*g.KernelH*g.KernelW)
-			rate := flop * float64(b.N) / b.Elapsed().Seconds() / 1e9
+			took := cpuTime() - start
+			flop := 2 * float64(g.N*g.M*g.OutH*g.OutW) * float64(g.C/g.Group*g.KernelH*g.KernelW)
+			rate := flop * float64(b.N) / float64(took.Nanoseconds())
 			b.ReportMetric(rate, "GFLOP/s")
 			b.ReportMetric(rate/peak, "of-peak")
 		})
@@ -244,25 +363,33 @@ func benchmarkConv(b *testing.B, run func(p *Pool, g *Conv, y, x, w []float32), 
 
 // denseLayers are ResNet-18's four stages, its stem, a strided layer, small
 // networks for 32x32 images, and MobileNetV2's and SqueezeNet's 1x1 layers.
-var denseLayers = []Conv{
-	square(16, 64, 56, 64, 3, 1, 1, 1), square(16, 128, 28, 128, 3, 1, 1, 1),
-	square(16, 256, 14, 256, 3, 1, 1, 1), square(16, 512, 7, 512, 3, 1, 1, 1),
-	square(4, 3, 224, 64, 7, 2, 3, 1), square(16, 128, 28, 256, 3, 2, 1, 1),
-	square(32, 16, 32, 16, 3, 1, 1, 1), square(32, 64, 8, 64, 3, 1, 1, 1), square(1, 512, 7, 512, 3, 1, 1, 1),
-	square(16, 64, 56, 16, 1, 1, 0, 1), square(16, 96, 14, 576, 1, 1, 0, 1),
+var (
+	stem        = square(4, 3, 224, 64, 7, 2, 3, 1)
+	innerLayers = []Conv{
+		square(16, 64, 56, 64, 3, 1, 1, 1), square(16, 128, 28, 128, 3, 1, 1, 1),
+		square(16, 256, 14, 256, 3, 1, 1, 1), square(16, 512, 7, 512, 3, 1, 1, 1),
+		square(16, 128, 28, 256, 3, 2, 1, 1), square(16, 64, 56, 128, 1, 2, 0, 1),
+		square(32, 16, 32, 16, 3, 1, 1, 1), square(32, 64, 8, 64, 3, 1, 1, 1), square(1, 512, 7, 512, 3, 1, 1, 1),
+		square(16, 64, 56, 16, 1, 1, 0, 1), square(16, 96, 14, 576, 1, 1, 0, 1),
+	}
+	depthwiseLayers = []Conv{
+		square(16, 144, 56, 144, 3, 1, 1, 144), square(16, 96, 112, 96, 3, 2, 1, 96), square(16, 384, 14, 384, 3, 1, 1, 384),
+	}
+)
+
+func benchForward(p *Pool, g *Conv, y, x, w []float32) { ConvForward(p, g, y, x, w, Epilogue{}) }
+func benchData(p *Pool, g *Conv, y, x, w []float32)    { ConvBackwardData(p, g, x, y, w) }
+func benchWeights(p *Pool, g *Conv, y, x, w []float32) { ConvBackwardWeights(p, g, w, x, y) }
+
+func BenchmarkConvForward(b *testing.B) {
+	benchmarkConv(b, benchForward, append([]Conv{stem}, innerLayers...)...)
 }
-
-var depthwiseLayers = []Conv{
-	square(16, 144, 56, 144, 3, 1, 1, 144), square(16, 96, 112, 96, 3, 2, 1, 96), square(16, 384, 14, 384, 3, 1, 1, 384),
+func BenchmarkConvBackwardData(b *testing.B) { benchmarkConv(b, benchData, innerLayers...) }
+func BenchmarkConvBackwardWeights(b *testing.B) {
+	benchmarkConv(b, benchWeights, append([]Conv{stem}, innerLayers...)...)
 }
-
-func forward(p *Pool, g *Conv, y, x, w []float32) { ConvForward(p, g, y, x, w, nil) }
-func data(p *Pool, g *Conv, y, x, w []float32)    { ConvBackwardData(p, g, x, y, w) }
-func weights(p *Pool, g *Conv, y, x, w []float32) { ConvBackwardWeights(p, g, w, x, y) }
-
-func BenchmarkConvForward(b *testing.B)              { benchmarkConv(b, forward, denseLayers...) }
-func BenchmarkConvBackwardData(b *testing.B)         { benchmarkConv(b, data, denseLayers...) }
-func BenchmarkConvBackwardWeights(b *testing.B)      { benchmarkConv(b, weights, denseLayers...) }
-func BenchmarkDepthwiseForward(b *testing.B)         { benchmarkConv(b, forward, depthwiseLayers...) }
-func BenchmarkDepthwiseBackwardData(b *testing.B)    { benchmarkConv(b, data, depthwiseLayers...) }
-func BenchmarkDepthwiseBackwardWeights(b *testing.B) { benchmarkConv(b, weights, depthwiseLayers...) }
+func BenchmarkDepthwiseForward(b *testing.B)      { benchmarkConv(b, benchForward, depthwiseLayers...) }
+func BenchmarkDepthwiseBackwardData(b *testing.B) { benchmarkConv(b, benchData, depthwiseLayers...) }
+func BenchmarkDepthwiseBackwardWeights(b *testing.B) {
+	benchmarkConv(b, benchWeights, depthwiseLayers...)
+}

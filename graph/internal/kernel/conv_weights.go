@@ -5,153 +5,131 @@ package kernel
 //	dw = 0
 //	for n, m, oh, ow, c, kh, kw:
 //	  dw[m,c,kh,kw] += dy[n,m,oh,ow] * x[n, m/(M/Group)*(C/Group)+c, oh*StrideH-PadTop+kh*DilationH, ow*StrideW-PadLeft+kw*DilationW]
+//
+// packed as PackWeights packs w. What lies between the groups that are taken
+// together is computed and does not count.
 func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
-	g.check(x, dw, dy)
+	g.check()
+	if len(x) < g.input() || len(dy) < g.output() || len(dw) < g.Packed() {
+		panic("kernel: short operand")
+	}
 	q := p.acquire()
 	defer p.release(q)
-	if g.depthwise() {
-		q.launchDepthwise(depthwise{f: depthwiseWeights, g: *g, y: dw, x: x, w: dy}, g.M)
+	if g.N*g.OutH*g.OutW*g.M*g.C == 0 {
+		clear(dw)
 		return
 	}
-	t := correlation{
-		x:  grid{images: g.N, rows: g.OutH, cols: g.OutW, height: g.H, width: g.W, stepH: g.StrideH, stepW: g.StrideW, image: g.C * g.H * g.W, taps: q.taps[:0]},
-		dy: grid{images: g.N, rows: 1, cols: g.OutH * g.OutW, height: 1, width: g.OutH * g.OutW, stepH: 1, stepW: 1, image: g.M * g.OutH * g.OutW, taps: oneTap},
-		dw: dw, in: x, grad: dy,
-		m: g.M / g.Group, c: g.C / g.Group, inPlane: g.H * g.W, outPlane: g.OutH * g.OutW,
+	s := newSliding(g, g.C, g.M)
+	s.inH, s.inW, s.outH, s.outW = g.H, g.W, g.OutH, g.OutW
+	if g.Narrow {
+		s.inLanes, s.inBlocks = g.C, 1
 	}
-	for kh := range g.KernelH {
-		for kw := range g.KernelW {
-			t.x.taps = append(t.x.taps, tap{kh*g.DilationH - g.PadTop, kw*g.DilationW - g.PadLeft})
-		}
-	}
-	if g.pointwise() {
-		t.x.rows, t.x.cols, t.x.height, t.x.width = 1, g.OutH*g.OutW, 1, g.H*g.W
-	}
-	q.taps = t.x.taps
-	t.cSize, t.cBlocks = split(t.c, max(weightBlock/len(t.x.taps), 1), 1)
-	t.mSize, t.mBlocks = split(t.m, gradientBlock, isa.vector)
-	if others, wanted := g.Group*t.mBlocks, 2*len(q.workers); others > 0 && others*t.cBlocks < wanted {
-		t.cSize, t.cBlocks = split(t.c, max(leastChannels, t.c*others/wanted), 1)
-	}
-	t.patch.phases, t.patch.at = q.phases, q.at
-	if len(t.x.taps) > 1 && t.patch.fits(&t.x, t.m) {
-		t.patch.index(&t.x, 1)
-		q.phases, q.at = t.patch.phases, t.patch.at
-	} else {
-		t.patch = patch{}
-	}
-	q.tasks.correlation = t
-	q.launch(&q.tasks.correlation, g.Group*t.cBlocks*t.mBlocks, 1)
-	q.tasks.correlation = correlation{}
+	s.in, s.out, s.w = x, dy, dw
+	q.correlate(s, q.forward(g))
 }
 
-// correlation computes dw as a matrix product, in each group
+// correlation sums products of x and dy over all pixels. A task owns some taps of one
+// block of input channels and a pair of blocks of output channels and walks over
+// the images, so that no two tasks add to one sum.
 //
-//	dw[m,c,t] = sum over q of x[c, pixel q seen from tap t] * dy[m,q]
-//
-// with the pixels of x gathered to rows and those of dy, far fewer, turned to
-// columns. One task owns a block of channels and rows of dw and walks over all
-// pixels, so no two tasks add to one sum.
+//	for group, pair, block of input channels, share of its runs:
+//	  for n, band:
+//	    copy the band of x, zeros around it, if taps reach outside
+//	    for each run of weights: tiles whose rows are the weights, whose terms the pixels
 type correlation struct {
-	x, dy             grid
-	dw, in, grad      []float32
-	m, c              int // of one group
-	inPlane, outPlane int
-	cSize, cBlocks    int
-	mSize, mBlocks    int
-	patch             patch // without rows: pixels of x are gathered
+	sliding
+	blocks int // of input channels of a group
 }
 
-const (
-	weightBlock   = 288 // (channel, tap) rows of x that share the turned pixels of dy
-	leastChannels = 8   // of them at least, where blocks are made smaller to share the work
-	gradientBlock = 144 // rows of dy turned
-	chainBlock    = 240 // pixels gathered: 15 cache lines, odd
-)
+// correlationPixels of x and dy, and the sums, stay in the nearest caches.
+const correlationPixels = 256
 
-var oneTap = []tap{{0, 0}}
-
-// share is one task's part of dw, channels c0 to c1 by rows m0 to m1 of a
-// group, and the scratch memory it is computed in.
-type share struct {
-	c0, c1, m0, m1 int
-	in, grad       []float32 // of the group
-	rows           []float32 // x: a patch, or gathered pixels
-	turned         []float32 // dy [strip,chainBlock]
-	columns        []float32 // dy [chainBlock,mSize]
-	sums           []float32 // dw [c,taps,mSize]
+func (p *Pool) correlate(s sliding, c class) {
+	t := &p.tasks.correlation
+	t.sliding, t.blocks = s, s.inBlocks
+	t.class, t.inBlocks = c, 1
+	t.measure()
+	t.band = min(max(correlationPixels/t.class.cols, 1), t.class.rows)
+	t.bands = (t.class.rows + t.band - 1) / t.band
+	top, _, bottom, _ := extent(t.class.places)
+	t.height = (t.band-1)*t.class.stepH + bottom - top + 1
+	t.shares = 1
+	if tasks := t.groups * t.pairs * t.blocks; tasks < leastTasks {
+		t.shares = min(len(t.class.places), (leastTasks+tasks-1)/tasks)
+	}
+	p.launch(t, t.groups*t.pairs*t.blocks*t.shares, 1)
+	*t = correlation{}
 }
 
 func (t *correlation) run(w *worker, lo, hi int) {
-	taps, area := len(t.x.taps), t.patch.area
-	if area == 0 {
-		area = taps * chainBlock
-	}
 	for i := lo; i < hi; i++ {
-		group, c0, m0 := i/t.mBlocks/t.cBlocks, i/t.mBlocks%t.cBlocks*t.cSize, i%t.mBlocks*t.mSize
-		s := share{c0: c0, c1: min(c0+t.cSize, t.c), m0: m0, m1: min(m0+t.mSize, t.m),
-			in: t.in[group*t.c*t.inPlane:], grad: t.grad[group*t.m*t.outPlane:]}
-		scratch := w.floats(t.cSize*(area+taps*t.mSize) + chainBlock*(strip+t.mSize))
-		s.sums, scratch = scratch[:t.cSize*taps*t.mSize], scratch[t.cSize*taps*t.mSize:]
-		s.columns, scratch = scratch[:chainBlock*t.mSize], scratch[chainBlock*t.mSize:]
-		s.turned, s.rows = scratch[:chainBlock*strip], scratch[chainBlock*strip:]
-		clear(s.sums)
-		if t.patch.rows > 0 {
-			t.patched(w, &s)
-		} else {
-			t.gathered(w, &s)
-		}
-		at := (group*t.m+s.m0)*t.c + s.c0
-		isa.transpose(t.dw[at*taps:], t.c*taps, s.sums, t.mSize, (s.c1-s.c0)*taps, s.m1-s.m0)
+		share, block := i%t.shares, i/t.shares%t.blocks
+		pair, group := i/t.shares/t.blocks%t.pairs, i/t.shares/t.blocks/t.pairs
+		t.weights(w, group, pair, block, share)
 	}
 }
 
-// gathered adds up the products of all pixels.
-func (t *correlation) gathered(w *worker, s *share) {
-	taps := len(t.x.taps)
-	size, _ := split(t.x.pixels(), chainBlock, 8)
-	for q0 := 0; q0 < t.x.pixels(); q0 += size {
-		q1 := min(q0+size, t.x.pixels())
-		w.segments = t.x.plan(w.segments, q0, q1, chainBlock)
-		gather(s.rows, s.in, w.segments, s.c0, s.c1, t.inPlane, taps*chainBlock, t.x.stepW)
-		w.segments = t.dy.plan(w.segments, q0, q1, chainBlock)
-		t.turn(w, s, q1-q0)
-		isa.multiply(s.sums, t.mSize, nil, s.rows, chainBlock, s.columns, w.multiples(q1-q0, t.mSize), (s.c1-s.c0)*taps, s.m1-s.m0, true)
+// weights computes a share of the runs of one block of input channels.
+func (t *correlation) weights(w *worker, group, pair, block, share int) {
+	w.runs = t.runs(w.runs[:0], block, block+1)
+	blocks := min(2, t.outBlocks-2*pair)
+	width := blocks * isa.lanes
+	terms := len(t.class.places)
+	if !t.depthwise {
+		terms *= t.ins
 	}
-}
-
-// patched adds up the products of all patches. Between the rows of a patch dy
-// is zero.
-func (t *correlation) patched(w *worker, s *share) {
-	g := &t.patch
-	taps := len(t.x.taps)
-	for b := range t.x.images * g.down * g.right {
-		n, i, j := b/g.right/g.down, b/g.right%g.down*g.rows, b%g.right*g.cols
-		height, width := min(g.rows, t.x.rows-i), min(g.cols, t.x.cols-j)
-		w.segments = g.plan(w.segments, &t.x, n, i, j)
-		gather(s.rows, s.in, w.segments, s.c0, s.c1, t.inPlane, g.area, t.x.stepW)
-		w.segments = w.segments[:0]
-		for r := range height {
-			if r > 0 {
-				w.segments = append(w.segments, segment{(r-1)*g.width + width, -1, g.width - width})
-			}
-			w.segments = append(w.segments, segment{r * g.width, n*t.dy.image + (i+r)*t.x.cols + j, width})
-		}
-		count := (height-1)*g.width + width
-		t.turn(w, s, count)
-		for k, at := range g.at { // one tap of all channels
-			isa.multiply(s.sums[k*t.mSize:], taps*t.mSize, nil, s.rows[at:], g.area, s.columns, w.multiples(count, t.mSize), s.c1-s.c0, s.m1-s.m0, true)
+	dw := t.w[(group*t.outBlocks+2*pair)*isa.lanes*terms:]
+	if !t.depthwise {
+		dw = dw[block*t.inLanes*len(t.class.places)*width:]
+	}
+	first, last := len(w.runs)*share/t.shares, len(w.runs)*(share+1)/t.shares
+	for _, r := range w.runs[:first] {
+		dw = dw[r.count*width:]
+	}
+	k := &w.tile
+	*k = tile{cRow: width, cBlock: isa.lanes, aRow: t.step(), aStep: t.class.stepW * t.inLanes, bStep: isa.lanes, bBlock: t.outSize, blocks: blocks}
+	f := isa.tile
+	if t.depthwise {
+		f = isa.laneTile
+	}
+	for i := range t.n * t.bands {
+		n, i0 := i/t.bands, i%t.bands*t.band
+		x := t.pixelsOf(w, n, group*t.blocks+block, i0)
+		k.b = t.out[((n*t.groups+group)*t.outBlocks+2*pair)*t.outSize+i0*t.class.cols*isa.lanes:]
+		k.taps, k.add = w.taps, i > 0
+		o := 0
+		for _, r := range w.runs[first:last] {
+			k.each(r.count, func(j int) {
+				k.c, k.a = dw[(o+j)*width:], x[r.at+j*k.aRow:]
+				f(k)
+			})
+			o += r.count
 		}
 	}
+	*k = tile{}
 }
 
-// turn copies the listed pixels of dy to columns, count rows of them.
-func (t *correlation) turn(w *worker, s *share, count int) {
-	for m := s.m0; m < s.m1; m += strip {
-		end := min(m+strip, s.m1)
-		gather(s.turned, s.grad, w.segments, m, end, t.outPlane, chainBlock, 1)
-		isa.transpose(s.columns[m-s.m0:], t.mSize, s.turned, chainBlock, end-m, count)
+// pixelsOf returns what taps of the band from row i0 on see of a block of x, and
+// lists its rows in w.taps.
+func (t *correlation) pixelsOf(w *worker, n, block, i0 int) []float32 {
+	c := &t.class
+	i1 := min(i0+t.band, c.rows)
+	x := t.in[(n*t.groups*t.blocks+block)*t.inSize:]
+	if t.copied {
+		to := w.floats(t.height * t.inRow)
+		t.copyBand(to, x, i0*c.stepH+t.top, (i1-i0-1)*c.stepH+t.height-(t.band-1)*c.stepH)
+		x = to
+	} else {
+		x = x[i0*c.stepH*t.inRow:]
 	}
+	w.taps = w.taps[:0]
+	for i := i0; i < i1; i++ {
+		at, count := (i-i0)*c.stepH*t.inRow, min(c.cols, t.pixels-i*c.cols)
+		if len(w.taps) > 0 && w.taps[0].at+w.taps[0].count*c.stepW*t.inLanes == at {
+			w.taps[0].count += count
+			continue
+		}
+		w.taps = append(w.taps, tap{at, count})
+	}
+	return x
 }
-
-const strip = 8 // rows of dy turned at a time

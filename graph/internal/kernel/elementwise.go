@@ -12,6 +12,8 @@ type vector struct {
 	f       func(v *vector, y, a, b []float32)
 	y, a, b []float32
 	s, t    float32
+
+	coefficients [3 * maxLanes]float32 // of loops over lanes
 }
 
 func (v *vector) run(_ *worker, lo, hi int) {
@@ -100,6 +102,30 @@ func ClipBackward(p *Pool, dx, x, dy []float32, lo, hi float32) {
 	p.each(vector{f: clipBackward, y: dx, a: x, b: dy, s: lo, t: hi})
 }
 
+// Gate computes dx[i] = dy[i] where lo < y[i] < hi or y[i] is NaN, else 0: the gradient of
+// a limit, from its output y. dx may be dy.
+func Gate(p *Pool, dx, y, dy []float32, lo, hi float32) {
+	if len(dy) != len(dx) {
+		panic("kernel: elementwise: lengths differ")
+	}
+	v := vector{f: gate, y: dx, a: y, b: dy, s: lo, t: hi}
+	for k, s := range [...]float32{1, lo, hi} {
+		fill(v.coefficients[k*isa.lanes:(k+1)*isa.lanes], s)
+	}
+	p.each(v)
+}
+
+// gate runs isa.gate on whole vectors.
+func gate(v *vector, dx, y, dy []float32) {
+	n := len(dx) / isa.lanes * isa.lanes
+	isa.gate(dx[:n], y[:n], dy[:n], v.coefficients[:3*isa.lanes])
+	for i := n; i < len(dx); i++ {
+		if dx[i] = dy[i]; y[i] <= v.s || y[i] >= v.t {
+			dx[i] = 0
+		}
+	}
+}
+
 func add(_ *vector, y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
 	for i := range y {
@@ -156,14 +182,6 @@ func relu(_ *vector, y, a, _ []float32) {
 	a = a[:len(y)]
 	for i := range y {
 		y[i] = max(a[i], 0)
-	}
-}
-
-// maximum computes y[i] = max(a[i], b[i]), NaN where one is.
-func maximum(_ *vector, y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = max(a[i], b[i])
 	}
 }
 

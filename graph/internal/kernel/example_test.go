@@ -11,8 +11,12 @@ func ExampleConvForward() {
 		4, 5, 6,
 		7, 8, 9,
 	}
+	w, in, out := make([]float32, g.Packed()), make([]float32, 9*Lanes()), make([]float32, 4*Lanes())
+	Block(nil, in, x, 1, 1, 9)
+	PackWeights(nil, g, w, []float32{1, 1, 1, 1})
+	ConvForward(nil, g, out, in, w, Epilogue{Bias: []float32{0.5}})
 	y := make([]float32, 4)
-	ConvForward(nil, g, y, x, []float32{1, 1, 1, 1}, []float32{0.5})
+	Unblock(nil, y, out, 1, 1, 4)
 	fmt.Println(y)
 	// Output: [12.5 16.5 24.5 28.5]
 }

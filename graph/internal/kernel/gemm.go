@@ -32,7 +32,7 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 		t.m, t.n = n, m
 	}
 	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows)
-	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.vector)
+	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.lanes)
 	if t.nBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
 		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*t.nBlocks/leastTasks), isa.rows)
 	}
@@ -43,7 +43,24 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	p.release(q)
 }
 
-const gemmRows = 128 // rows that share one packed block of b
+const (
+	gemmRows   = 128 // rows that share one packed block of b
+	pixelBlock = 144 // columns packed; 9 cache lines, odd so that rows spread over the cache's sets
+	depthBlock = 256 // terms of a sum packed
+	leastRows  = 8   // split rows into no fewer, to share the work
+)
+
+// split cuts n into the fewest equal parts of at most most, each a multiple
+// of unit but the last, and returns their size and number.
+func split(n, most, unit int) (size, parts int) {
+	if n <= 0 {
+		return unit, 0
+	}
+	parts = (n + most - 1) / most
+	size = (n + parts - 1) / parts
+	size = (size + unit - 1) / unit * unit
+	return size, (n + size - 1) / size
+}
 
 // matrix is a view of x whose element (i, j) is x[i*down+j*right]; one of the
 // steps is 1.
@@ -91,7 +108,7 @@ func (t *gemm) block(w *worker, m0, m1, n0, n1 int) {
 		} else {
 			isa.transpose(columns, pixelBlock, t.b.x[n0*t.b.right+k0:], t.b.right, n1-n0, k1-k0)
 		}
-		isa.multiply(sums, pixelBlock, nil, a, lda, columns, w.multiples(k1-k0, pixelBlock), m1-m0, n1-n0, k0 > 0)
+		w.multiply(sums, pixelBlock, a, lda, 1, columns, pixelBlock, k1-k0, m1-m0, n1-n0, k0 > 0)
 	}
 	for i := m0; i < m1; i++ {
 		t.store(i*t.y.down+n0*t.y.right, sums[(i-m0)*pixelBlock:][:n1-n0])

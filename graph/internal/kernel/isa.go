@@ -3,32 +3,47 @@ package kernel
 // loops are the inner loops that take most of the time, for one instruction
 // set. Each sum is computed in one order, whatever the size of its tile.
 type loops struct {
-	name          string
-	rows, columns int // of the largest tile
-	vector        int // columns come in multiples of this, which divides pixelBlock
-	// tile is tilePlain for up to rows x columns.
-	tile func(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int)
+	name  string
+	lanes int // of a vector, and of a block in the blocked layout
+	rows  int // of the largest tile
+
+	tile, laneTile, mostTile func(t *tile)
 	// transpose is transposePlain.
 	transpose func(y []float32, ldy int, x []float32, ldx, rows, columns int)
 	// peak does multiply-adds in registers and returns their number.
 	peak func() int
 
-	relu, reluBackward, add, maximum func(v *vector, y, a, b []float32)
+	normalise         func(y, x, residual, coefficients []float32)
+	normaliseBackward func(dx, x, dy, y, coefficients []float32)
+	gate              func(dx, y, dy, coefficients []float32)
+	moments           func(sums []float64, x, origin []float32)
+	deviations        func(sums []float64, x, dy, y, coefficients []float32)
+	maxPoolBackward   func(dx, x, y, dy []float32, at []int, step int)
+
+	// Winograd's transforms; scratch holds 36 vectors
+	winogradInput, winogradGradient func(to, from, scratch []float32, plane, row, tiles int)
+	winogradOutput                  func(y, m, scratch []float32, plane, row, tiles int, coefficients, residual []float32)
+	winogradWeights                 func(u, w, scratch []float32, plane, wPlane, vectors int)
+	winogradWeightsBackward         func(dw, u, scratch []float32, plane, wPlane, vectors int)
+
+	relu, reluBackward, add func(v *vector, y, a, b []float32)
 }
 
 // isa is the instruction set in use, the best that this machine has.
 var isa = implementations()[0]
 
-// plain needs no instruction set. 2x3 sums and their operands are what the
-// compiler keeps in amd64's 15 usable SSE registers without spilling
-// (measured: 3x3 and 4x2 spill and run at 70 % of this).
+// plain needs no instruction set.
 var plain = &loops{
-	name: "plain", rows: 2, columns: 3, vector: 3,
-	tile: tilePlain, transpose: transposePlain, peak: peakPlain,
-	relu: relu, reluBackward: reluBackward, add: add, maximum: maximum,
+	name: "plain", lanes: plainLanes, rows: 8,
+	tile: tilePlain, laneTile: lanesPlain, mostTile: mostPlain, transpose: transposePlain, peak: peakPlain,
+	normalise: normalisePlain, normaliseBackward: normaliseBackwardPlain, gate: gatePlain, moments: momentsPlain, deviations: deviationsPlain,
+	maxPoolBackward: maxPoolBackwardPlain,
+	winogradInput:   winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
+	winogradWeights: winogradWeightsPlain, winogradWeightsBackward: winogradWeightsBackwardPlain,
+	relu: relu, reluBackward: reluBackward, add: add,
 }
 
-// peakPlain has as many sums as tilePlain.
+// peakPlain has about as many sums as tilePlain.
 func peakPlain() int {
 	const n = 1 << 12
 	var s0, s1, s2, s3, s4, s5, u float32

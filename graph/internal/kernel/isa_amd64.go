@@ -25,29 +25,91 @@ func implementations() []*loops {
 
 var (
 	avx2 = &loops{
-		name: "avx2", rows: 6, columns: 16, vector: 8, transpose: transposeVectors,
-		tile: func(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int) {
-			tileAVX2(&c[0], ldc, unsafe.SliceData(bias), unsafe.SliceData(a), lda, &b[0], unsafe.SliceData(at), len(at), rows, columns/8)
+		name: "avx2", lanes: 8, rows: 6, transpose: transposeVectors,
+		tile:     func(t *tile) { tileAVX2((*byte)(unsafe.Pointer(t))) },
+		laneTile: func(t *tile) { lanesAVX2((*byte)(unsafe.Pointer(t))) },
+		mostTile: func(t *tile) { mostAVX2((*byte)(unsafe.Pointer(t))) },
+		peak:     func() int { const n = 1 << 12; peakAVX2(n); return 12 * 8 * n },
+		normalise: func(y, x, residual, c []float32) {
+			normaliseAVX2(first(y), first(x), first(residual), first(c), len(x)/8)
 		},
-		peak: func() int { const n = 1 << 12; peakAVX2(n); return 12 * 8 * n },
-		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward),
-		add: inVectors(addAVX2, add), maximum: inVectors(maximumAVX2, maximum),
+		normaliseBackward: func(dx, x, dy, y, c []float32) {
+			normaliseBackwardAVX2(first(dx), first(x), first(dy), first(y), first(c), len(x)/8)
+		},
+		gate:    func(dx, y, dy, c []float32) { gateAVX2(first(dx), first(y), first(dy), first(c), len(dy)/8) },
+		moments: func(sums []float64, x, origin []float32) { momentsAVX2(first(sums), first(x), first(origin), len(x)/8) },
+		deviations: func(sums []float64, x, dy, y, c []float32) {
+			deviationsAVX2(first(sums), first(x), first(dy), first(y), first(c), len(x)/8)
+		},
+		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
+			maxPoolBackwardAVX2(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/8)
+		},
+		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
+			winogradInputAVX2(&v[0], &x[0], &scratch[0], plane, row, tiles)
+		},
+		winogradGradient: func(u, dy, scratch []float32, plane, row, tiles int) {
+			winogradGradientAVX2(&u[0], &dy[0], &scratch[0], plane, row, tiles)
+		},
+		winogradOutput: func(y, m, scratch []float32, plane, row, tiles int, c, residual []float32) {
+			winogradOutputAVX2(&y[0], &m[0], &scratch[0], plane, row, tiles, &c[0], first(residual))
+		},
+		winogradWeights: func(u, w, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsAVX2(&u[0], &w[0], &scratch[0], plane, wPlane, vectors)
+		},
+		winogradWeightsBackward: func(dw, u, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsBackwardAVX2(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
+		},
+		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward), add: inVectors(addAVX2, add),
 	}
 	avx512 = &loops{
-		name: "avx512", rows: 8, columns: 48, vector: 16, transpose: transposeVectors,
-		tile: func(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int) {
-			tileAVX512(&c[0], ldc, unsafe.SliceData(bias), unsafe.SliceData(a), lda, &b[0], unsafe.SliceData(at), len(at), rows, columns/16)
+		name: "avx512", lanes: 16, rows: 14, transpose: transposeVectors,
+		tile:     func(t *tile) { tileAVX512((*byte)(unsafe.Pointer(t))) },
+		laneTile: func(t *tile) { lanesAVX512((*byte)(unsafe.Pointer(t))) },
+		mostTile: func(t *tile) { mostAVX512((*byte)(unsafe.Pointer(t))) },
+		peak:     func() int { const n = 1 << 12; peakAVX512(n); return 12 * 16 * n },
+		normalise: func(y, x, residual, c []float32) {
+			normaliseAVX512(first(y), first(x), first(residual), first(c), len(x)/16)
 		},
-		peak: func() int { const n = 1 << 12; peakAVX512(n); return 12 * 16 * n },
-		relu: avx2.relu, reluBackward: avx2.reluBackward, add: avx2.add, maximum: avx2.maximum,
+		normaliseBackward: func(dx, x, dy, y, c []float32) {
+			normaliseBackwardAVX512(first(dx), first(x), first(dy), first(y), first(c), len(x)/16)
+		},
+		gate: func(dx, y, dy, c []float32) { gateAVX512(first(dx), first(y), first(dy), first(c), len(dy)/16) },
+		moments: func(sums []float64, x, origin []float32) {
+			momentsAVX512(first(sums), first(x), first(origin), len(x)/16)
+		},
+		deviations: func(sums []float64, x, dy, y, c []float32) {
+			deviationsAVX512(first(sums), first(x), first(dy), first(y), first(c), len(x)/16)
+		},
+		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
+			maxPoolBackwardAVX512(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/16)
+		},
+		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
+			winogradInputAVX512(&v[0], &x[0], &scratch[0], plane, row, tiles)
+		},
+		winogradGradient: func(u, dy, scratch []float32, plane, row, tiles int) {
+			winogradGradientAVX512(&u[0], &dy[0], &scratch[0], plane, row, tiles)
+		},
+		winogradOutput: func(y, m, scratch []float32, plane, row, tiles int, c, residual []float32) {
+			winogradOutputAVX512(&y[0], &m[0], &scratch[0], plane, row, tiles, &c[0], first(residual))
+		},
+		winogradWeights: func(u, w, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsAVX512(&u[0], &w[0], &scratch[0], plane, wPlane, vectors)
+		},
+		winogradWeightsBackward: func(dw, u, scratch []float32, plane, wPlane, vectors int) {
+			winogradWeightsBackwardAVX512(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
+		},
+		relu: avx2.relu, reluBackward: avx2.reluBackward, add: avx2.add,
 	}
 )
+
+// first is where a slice begins, nil for a nil one.
+func first[T any](x []T) *T { return unsafe.SliceData(x) }
 
 // inVectors is the plain function with f for all whole vectors.
 func inVectors(f func(y, a, b *float32, vectors int), plain func(v *vector, y, a, b []float32)) func(v *vector, y, a, b []float32) {
 	return func(v *vector, y, a, b []float32) {
 		n := len(y) &^ 7
-		f(unsafe.SliceData(y), unsafe.SliceData(a), unsafe.SliceData(b), n/8)
+		f(first(y), first(a), first(b), n/8)
 		if b != nil {
 			b = b[n:]
 		}

@@ -4,537 +4,989 @@
 
 #include "textflag.h"
 
-// func tileAVX2(c *float32, ldc int, bias *float32, a *float32, lda int, b *float32, at *int, k int, rows int, vectors int)
+// func tileAVX2(t *byte)
 // Requires: AVX, FMA3
-TEXT ·tileAVX2(SB), NOSPLIT, $0-80
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	MOVQ   bias+16(FP), DX
-	MOVQ   lda+32(FP), BX
-	MOVQ   b+40(FP), SI
-	MOVQ   at+48(FP), DI
-	MOVQ   k+56(FP), R8
-	MOVQ   rows+64(FP), R9
-	MOVQ   vectors+72(FP), R10
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, BX
-	MOVQ   a+24(FP), R11
-	LEAQ   (R11)(BX*2), R12
-	ADDQ   BX, R12
-	CMPQ   R10, $0x02
-	JEQ    columns2
-	CMPQ   R9, $0x06
-	JEQ    tile6x1
-	CMPQ   R9, $0x05
-	JEQ    tile5x1
-	CMPQ   R9, $0x04
-	JEQ    tile4x1
-	CMPQ   R9, $0x03
-	JEQ    tile3x1
-	CMPQ   R9, $0x02
-	JEQ    tile2x1
+TEXT ·tileAVX2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), CX
+	MOVQ   200(AX), AX
+	CMPQ   AX, $0x02
+	JEQ    blocks2
+	CMPQ   CX, $0x06
+	JEQ    rows6x1
+	CMPQ   CX, $0x05
+	JEQ    rows5x1
+	CMPQ   CX, $0x04
+	JEQ    rows4x1
+	CMPQ   CX, $0x03
+	JEQ    rows3x1
+	CMPQ   CX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
-	TESTQ  R8, R8
-	JZ     tile1x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
 
-tile1x1loop:
-	MOVQ         (DI), CX
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(CX*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile1x1loop
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
 
-tile1x1store:
-	TESTQ        DX, DX
-	JZ           tile1x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VZEROUPPER
-	RET
+body1x1term:
+	VMOVUPS      (CX), Y1
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         BX, CX
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          body1x1term
+	DECQ         AX
+	JNZ          body1x1tap
 
-tile1x1add:
-	VADDPS  (AX), Y0, Y0
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x1added
+	MOVQ   CX, DX
+	VADDPS (DX), Y0, Y0
+
+body1x1added:
+	MOVQ   64(AX), DX
+	TESTQ  DX, DX
+	JZ     body1x1summed
+	VADDPS (DX), Y0, Y0
+
+body1x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x1limited
+	VBROADCASTSS 212(AX), Y1
+	VBROADCASTSS 216(AX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+
+body1x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
 
-tile2x1:
+rows2x1:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	TESTQ  R8, R8
-	JZ     tile2x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
-tile2x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	ADDQ         $0x04, R11
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS      (DX), Y2
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R9)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         SI, DX
+	ADDQ         BX, R9
 	DECQ         R8
-	JNZ          tile2x1loop
+	JNZ          body2x1term
+	DECQ         AX
+	JNZ          body2x1tap
 
-tile2x1store:
-	TESTQ        DX, DX
-	JZ           tile2x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, (AX)
-	VZEROUPPER
-	RET
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
 
-tile2x1add:
-	VADDPS  (AX), Y0, Y0
+body2x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+
+body2x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body2x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+
+body2x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x1limited
+	VBROADCASTSS 212(AX), Y2
+	VBROADCASTSS 216(AX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+
+body2x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y1, Y1
+	ADDQ    DX, AX
 	VMOVUPS Y1, (AX)
 	VZEROUPPER
 	RET
 
-tile3x1:
+rows3x1:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	TESTQ  R8, R8
-	JZ     tile3x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
-tile3x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	ADDQ         $0x04, R11
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS      (DX), Y3
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R9)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (R9)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         SI, DX
+	ADDQ         BX, R9
 	DECQ         R8
-	JNZ          tile3x1loop
+	JNZ          body3x1term
+	DECQ         AX
+	JNZ          body3x1tap
 
-tile3x1store:
-	TESTQ        DX, DX
-	JZ           tile3x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VZEROUPPER
-	RET
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
 
-tile3x1add:
-	VADDPS  (AX), Y0, Y0
+body3x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+
+body3x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body3x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+
+body3x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x1limited
+	VBROADCASTSS 212(AX), Y3
+	VBROADCASTSS 216(AX), Y4
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+
+body3x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y1, Y1
+	ADDQ    DX, AX
 	VMOVUPS Y1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
 	VZEROUPPER
 	RET
 
-tile4x1:
+rows4x1:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	TESTQ  R8, R8
-	JZ     tile4x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
-tile4x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R12), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS      (DX), Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R9)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (R9)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (R10), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile4x1loop
+	JNZ          body4x1term
+	DECQ         AX
+	JNZ          body4x1tap
 
-tile4x1store:
-	TESTQ        DX, DX
-	JZ           tile4x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, (AX)
-	VZEROUPPER
-	RET
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
 
-tile4x1add:
-	VADDPS  (AX), Y0, Y0
+body4x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+
+body4x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body4x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+
+body4x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x1limited
+	VBROADCASTSS 212(AX), Y4
+	VBROADCASTSS 216(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+
+body4x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y1, Y1
+	ADDQ    DX, AX
 	VMOVUPS Y1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y3, Y3
+	ADDQ    DX, AX
 	VMOVUPS Y3, (AX)
 	VZEROUPPER
 	RET
 
-tile5x1:
+rows5x1:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	TESTQ  R8, R8
-	JZ     tile5x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
-tile5x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R12), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R12)(BX*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS      (DX), Y5
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R9)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (R9)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (R10), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (R10)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile5x1loop
+	JNZ          body5x1term
+	DECQ         AX
+	JNZ          body5x1tap
 
-tile5x1store:
-	TESTQ        DX, DX
-	JZ           tile5x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VZEROUPPER
-	RET
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
 
-tile5x1add:
-	VADDPS  (AX), Y0, Y0
+body5x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+
+body5x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body5x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+
+body5x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x1limited
+	VBROADCASTSS 212(AX), Y5
+	VBROADCASTSS 216(AX), Y6
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y6, Y4
+
+body5x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y1, Y1
+	ADDQ    DX, AX
 	VMOVUPS Y1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y3, Y3
+	ADDQ    DX, AX
 	VMOVUPS Y3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
 	VZEROUPPER
 	RET
 
-tile6x1:
+rows6x1:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	TESTQ  R8, R8
-	JZ     tile6x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
-tile6x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y1
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VBROADCASTSS (R12), Y15
-	VFMADD231PS  Y12, Y15, Y3
-	VBROADCASTSS (R12)(BX*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VBROADCASTSS (R12)(BX*2), Y15
-	VFMADD231PS  Y12, Y15, Y5
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS      (DX), Y6
+	VBROADCASTSS (R9), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R9)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (R9)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (R10), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (R10)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (R10)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile6x1loop
+	JNZ          body6x1term
+	DECQ         AX
+	JNZ          body6x1tap
 
-tile6x1store:
-	TESTQ        DX, DX
-	JZ           tile6x1add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Y14
-	VADDPS       Y14, Y5, Y5
-	VMOVUPS      Y5, (AX)
-	VZEROUPPER
-	RET
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
 
-tile6x1add:
-	VADDPS  (AX), Y0, Y0
+body6x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+
+body6x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body6x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+
+body6x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x1limited
+	VBROADCASTSS 212(AX), Y6
+	VBROADCASTSS 216(AX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
+
+body6x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y1, Y1
+	ADDQ    DX, AX
 	VMOVUPS Y1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y3, Y3
+	ADDQ    DX, AX
 	VMOVUPS Y3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y5, Y5
+	ADDQ    DX, AX
 	VMOVUPS Y5, (AX)
 	VZEROUPPER
 	RET
 
-columns2:
-	CMPQ   R9, $0x06
-	JEQ    tile6x2
-	CMPQ   R9, $0x05
-	JEQ    tile5x2
-	CMPQ   R9, $0x04
-	JEQ    tile4x2
-	CMPQ   R9, $0x03
-	JEQ    tile3x2
-	CMPQ   R9, $0x02
-	JEQ    tile2x2
+blocks2:
+	CMPQ   CX, $0x06
+	JEQ    rows6x2
+	CMPQ   CX, $0x05
+	JEQ    rows5x2
+	CMPQ   CX, $0x04
+	JEQ    rows4x2
+	CMPQ   CX, $0x03
+	JEQ    rows3x2
+	CMPQ   CX, $0x02
+	JEQ    rows2x2
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	TESTQ  R8, R8
-	JZ     tile1x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x2finish
 
-tile1x2loop:
-	MOVQ         (DI), CX
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(CX*4), Y12
-	VMOVUPS      32(SI)(CX*4), Y13
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         $0x04, R11
+body1x2tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body1x2term:
+	VMOVUPS      (CX), Y2
+	VMOVUPS      (CX)(DX*1), Y3
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, CX
+	ADDQ         BX, R9
 	DECQ         R8
-	JNZ          tile1x2loop
+	JNZ          body1x2term
+	DECQ         AX
+	JNZ          body1x2tap
 
-tile1x2store:
-	TESTQ        DX, DX
-	JZ           tile1x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	VZEROUPPER
-	RET
+body1x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(BX), Y3
+	VADDPS  Y3, Y1, Y1
 
-tile1x2add:
-	VADDPS  (AX), Y0, Y0
+body1x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x2added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS (BX)(DX*1), Y1, Y1
+
+body1x2added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body1x2summed
+	VADDPS (BX), Y0, Y0
+	VADDPS (BX)(DX*1), Y1, Y1
+
+body1x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x2limited
+	VBROADCASTSS 212(AX), Y2
+	VBROADCASTSS 216(AX), Y4
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y4, Y1
+
+body1x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y1, (AX)(DX*1)
 	VZEROUPPER
 	RET
 
-tile2x2:
+rows2x2:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	TESTQ  R8, R8
-	JZ     tile2x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x2finish
 
-tile2x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VMOVUPS      32(SI)(R9*4), Y13
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile2x2loop
+body2x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
 
-tile2x2store:
-	TESTQ        DX, DX
-	JZ           tile2x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 32(AX)
-	VZEROUPPER
-	RET
+body2x2term:
+	VMOVUPS      (DX), Y4
+	VMOVUPS      (DX)(BX*1), Y5
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R10)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body2x2term
+	DECQ         AX
+	JNZ          body2x2tap
 
-tile2x2add:
-	VADDPS  (AX), Y0, Y0
+body2x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(SI), Y5
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y3, Y3
+
+body2x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+
+body2x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body2x2summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+
+body2x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x2limited
+	VBROADCASTSS 212(AX), Y4
+	VBROADCASTSS 216(AX), Y6
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y6, Y3
+
+body2x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	VADDPS  32(AX), Y3, Y3
-	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y3, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile3x2:
+rows3x2:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	TESTQ  R8, R8
-	JZ     tile3x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x2finish
 
-tile3x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VMOVUPS      32(SI)(R9*4), Y13
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile3x2loop
+body3x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
 
-tile3x2store:
-	TESTQ        DX, DX
-	JZ           tile3x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VADDPS       Y14, Y5, Y5
-	VMOVUPS      Y5, 32(AX)
-	VZEROUPPER
-	RET
+body3x2term:
+	VMOVUPS      (DX), Y6
+	VMOVUPS      (DX)(BX*1), Y7
+	VBROADCASTSS (R10), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R10)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (R10)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body3x2term
+	DECQ         AX
+	JNZ          body3x2tap
 
-tile3x2add:
-	VADDPS  (AX), Y0, Y0
+body3x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y4, Y4
+	VMOVUPS 32(SI), Y7
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y5, Y5
+
+body3x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+
+body3x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body3x2summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+
+body3x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x2limited
+	VBROADCASTSS 212(AX), Y6
+	VBROADCASTSS 216(AX), Y8
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y8, Y5
+
+body3x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	VADDPS  32(AX), Y3, Y3
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y3, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
-	VADDPS  32(AX), Y5, Y5
-	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y5, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile4x2:
+rows4x2:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -543,84 +995,146 @@ tile4x2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	TESTQ  R8, R8
-	JZ     tile4x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x2finish
 
-tile4x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VMOVUPS      32(SI)(R9*4), Y13
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile4x2loop
+body4x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
 
-tile4x2store:
-	TESTQ        DX, DX
-	JZ           tile4x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VADDPS       Y14, Y5, Y5
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y6, Y6
-	VMOVUPS      Y6, (AX)
-	VADDPS       Y14, Y7, Y7
-	VMOVUPS      Y7, 32(AX)
-	VZEROUPPER
-	RET
+body4x2term:
+	VMOVUPS      (DX), Y8
+	VMOVUPS      (DX)(BX*1), Y9
+	VBROADCASTSS (R10), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R10)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (R10)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body4x2term
+	DECQ         AX
+	JNZ          body4x2tap
 
-tile4x2add:
-	VADDPS  (AX), Y0, Y0
+body4x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y6, Y6
+	VMOVUPS 32(SI), Y9
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y9, Y7, Y7
+
+body4x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+
+body4x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body4x2summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+
+body4x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x2limited
+	VBROADCASTSS 212(AX), Y8
+	VBROADCASTSS 216(AX), Y10
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y10, Y7
+
+body4x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	VADDPS  32(AX), Y3, Y3
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y3, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
-	VADDPS  32(AX), Y5, Y5
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y6, Y6
+	VMOVUPS Y5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y6, (AX)
-	VADDPS  32(AX), Y7, Y7
-	VMOVUPS Y7, 32(AX)
+	VMOVUPS Y7, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile5x2:
+rows5x2:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -631,98 +1145,164 @@ tile5x2:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	TESTQ  R8, R8
-	JZ     tile5x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x2finish
 
-tile5x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VMOVUPS      32(SI)(R9*4), Y13
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R11)(BX*1), Y15
-	VFMADD231PS  Y12, Y15, Y2
-	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (R11)(BX*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y15
-	VFMADD231PS  Y12, Y15, Y6
-	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R12)(BX*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile5x2loop
+body5x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
 
-tile5x2store:
-	TESTQ        DX, DX
-	JZ           tile5x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VADDPS       Y14, Y5, Y5
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y6, Y6
-	VMOVUPS      Y6, (AX)
-	VADDPS       Y14, Y7, Y7
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Y14
-	VADDPS       Y14, Y8, Y8
-	VMOVUPS      Y8, (AX)
-	VADDPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(AX)
-	VZEROUPPER
-	RET
+body5x2term:
+	VMOVUPS      (DX), Y10
+	VMOVUPS      (DX)(BX*1), Y11
+	VBROADCASTSS (R10), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (R10)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (R11)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body5x2term
+	DECQ         AX
+	JNZ          body5x2tap
 
-tile5x2add:
-	VADDPS  (AX), Y0, Y0
+body5x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS 32(SI), Y11
+	VADDPS  Y11, Y1, Y1
+	VADDPS  Y11, Y3, Y3
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y7, Y7
+	VADDPS  Y11, Y9, Y9
+
+body5x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	ADDQ   DX, SI
+	VADDPS (SI), Y8, Y8
+	VADDPS (SI)(BX*1), Y9, Y9
+
+body5x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body5x2summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	ADDQ   DX, SI
+	VADDPS (SI), Y8, Y8
+	VADDPS (SI)(BX*1), Y9, Y9
+
+body5x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x2limited
+	VBROADCASTSS 212(AX), Y10
+	VBROADCASTSS 216(AX), Y12
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y12, Y9
+
+body5x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	VADDPS  32(AX), Y3, Y3
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y3, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
-	VADDPS  32(AX), Y5, Y5
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y6, Y6
+	VMOVUPS Y5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y6, (AX)
-	VADDPS  32(AX), Y7, Y7
-	VMOVUPS Y7, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y8, Y8
+	VMOVUPS Y7, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Y8, (AX)
-	VADDPS  32(AX), Y9, Y9
-	VMOVUPS Y9, 32(AX)
+	VMOVUPS Y9, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile6x2:
+rows6x2:
+	MOVQ   t+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -735,108 +1315,1243 @@ tile6x2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	TESTQ  R8, R8
-	JZ     tile6x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x2finish
 
-tile6x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Y12
-	VMOVUPS      32(SI)(R9*4), Y13
-	VBROADCASTSS (R11), Y14
+body6x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body6x2term:
+	VMOVUPS      (DX), Y12
+	VMOVUPS      (DX)(BX*1), Y13
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R11)(BX*1), Y15
+	VBROADCASTSS (R10)(CX*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
-	VBROADCASTSS (R11)(BX*2), Y14
+	VBROADCASTSS (R10)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y15
+	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (R12)(BX*1), Y14
+	VBROADCASTSS (R11)(CX*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R12)(BX*2), Y15
+	VBROADCASTSS (R11)(CX*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile6x2loop
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body6x2term
+	DECQ         AX
+	JNZ          body6x2tap
 
-tile6x2store:
-	TESTQ        DX, DX
-	JZ           tile6x2add
-	VBROADCASTSS (DX), Y14
-	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VADDPS       Y14, Y1, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Y14
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (AX)
-	VADDPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Y14
-	VADDPS       Y14, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VADDPS       Y14, Y5, Y5
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Y14
-	VADDPS       Y14, Y6, Y6
-	VMOVUPS      Y6, (AX)
-	VADDPS       Y14, Y7, Y7
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Y14
-	VADDPS       Y14, Y8, Y8
-	VMOVUPS      Y8, (AX)
-	VADDPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Y14
-	VADDPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (AX)
-	VADDPS       Y14, Y11, Y11
-	VMOVUPS      Y11, 32(AX)
+body6x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y10, Y10
+	VMOVUPS 32(SI), Y13
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y13, Y3, Y3
+	VADDPS  Y13, Y5, Y5
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y13, Y9, Y9
+	VADDPS  Y13, Y11, Y11
+
+body6x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	ADDQ   DX, SI
+	VADDPS (SI), Y8, Y8
+	VADDPS (SI)(BX*1), Y9, Y9
+	ADDQ   DX, SI
+	VADDPS (SI), Y10, Y10
+	VADDPS (SI)(BX*1), Y11, Y11
+
+body6x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body6x2summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	ADDQ   DX, SI
+	VADDPS (SI), Y2, Y2
+	VADDPS (SI)(BX*1), Y3, Y3
+	ADDQ   DX, SI
+	VADDPS (SI), Y4, Y4
+	VADDPS (SI)(BX*1), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	ADDQ   DX, SI
+	VADDPS (SI), Y8, Y8
+	VADDPS (SI)(BX*1), Y9, Y9
+	ADDQ   DX, SI
+	VADDPS (SI), Y10, Y10
+	VADDPS (SI)(BX*1), Y11, Y11
+
+body6x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x2limited
+	VBROADCASTSS 212(AX), Y12
+	VBROADCASTSS 216(AX), Y14
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y14, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y14, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y14, Y11
+
+body6x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile6x2add:
-	VADDPS  (AX), Y0, Y0
+// func lanesAVX2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·lanesAVX2(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), AX
+	CMPQ   AX, $0x06
+	JEQ    rows6x1
+	CMPQ   AX, $0x05
+	JEQ    rows5x1
+	CMPQ   AX, $0x04
+	JEQ    rows4x1
+	CMPQ   AX, $0x03
+	JEQ    rows3x1
+	CMPQ   AX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
+
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
+
+body1x1term:
+	VMOVUPS     (CX), Y1
+	VFMADD231PS (R8), Y1, Y0
+	ADDQ        BX, CX
+	ADDQ        DX, R8
+	DECQ        DI
+	JNZ         body1x1term
+	DECQ        AX
+	JNZ         body1x1tap
+
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+
+body1x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x1added
+	MOVQ   CX, DX
+	VADDPS (DX), Y0, Y0
+
+body1x1added:
+	MOVQ   64(AX), DX
+	TESTQ  DX, DX
+	JZ     body1x1summed
+	VADDPS (DX), Y0, Y0
+
+body1x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x1limited
+	VBROADCASTSS 212(AX), Y1
+	VBROADCASTSS 216(AX), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+
+body1x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Y0, (AX)
-	VADDPS  32(AX), Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y2, Y2
+	VZEROUPPER
+	RET
+
+rows2x1:
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
+
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS     (DX), Y2
+	VFMADD231PS (R9), Y2, Y0
+	VFMADD231PS (R9)(CX*1), Y2, Y1
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
+	JNZ         body2x1term
+	DECQ        AX
+	JNZ         body2x1tap
+
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Y2
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y1
+
+body2x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+
+body2x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body2x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+
+body2x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x1limited
+	VBROADCASTSS 212(AX), Y2
+	VBROADCASTSS 216(AX), Y3
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y3, Y0
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+
+body2x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	VZEROUPPER
+	RET
+
+rows3x1:
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
+
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS     (DX), Y3
+	VFMADD231PS (R9), Y3, Y0
+	VFMADD231PS (R9)(CX*1), Y3, Y1
+	VFMADD231PS (R9)(CX*2), Y3, Y2
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
+	JNZ         body3x1term
+	DECQ        AX
+	JNZ         body3x1tap
+
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y3, Y2, Y2
+
+body3x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+
+body3x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body3x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+
+body3x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x1limited
+	VBROADCASTSS 212(AX), Y3
+	VBROADCASTSS 216(AX), Y4
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+
+body3x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Y2, (AX)
-	VADDPS  32(AX), Y3, Y3
-	VMOVUPS Y3, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y4, Y4
+	VZEROUPPER
+	RET
+
+rows4x1:
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
+
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS     (DX), Y4
+	VFMADD231PS (R9), Y4, Y0
+	VFMADD231PS (R9)(CX*1), Y4, Y1
+	VFMADD231PS (R9)(CX*2), Y4, Y2
+	VFMADD231PS (R10), Y4, Y3
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body4x1term
+	DECQ        AX
+	JNZ         body4x1tap
+
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Y4
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y4, Y1, Y1
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y4, Y3, Y3
+
+body4x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+
+body4x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body4x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+
+body4x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x1limited
+	VBROADCASTSS 212(AX), Y4
+	VBROADCASTSS 216(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+
+body4x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
+rows5x1:
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
+
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS     (DX), Y5
+	VFMADD231PS (R9), Y5, Y0
+	VFMADD231PS (R9)(CX*1), Y5, Y1
+	VFMADD231PS (R9)(CX*2), Y5, Y2
+	VFMADD231PS (R10), Y5, Y3
+	VFMADD231PS (R10)(CX*1), Y5, Y4
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body5x1term
+	DECQ        AX
+	JNZ         body5x1tap
+
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Y5
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y5, Y1, Y1
+	VADDPS  Y5, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VADDPS  Y5, Y4, Y4
+
+body5x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+
+body5x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body5x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+
+body5x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x1limited
+	VBROADCASTSS 212(AX), Y5
+	VBROADCASTSS 216(AX), Y6
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMINPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMINPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMINPS       Y4, Y6, Y4
+
+body5x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Y4, (AX)
-	VADDPS  32(AX), Y5, Y5
-	VMOVUPS Y5, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y6, Y6
-	VMOVUPS Y6, (AX)
-	VADDPS  32(AX), Y7, Y7
-	VMOVUPS Y7, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y8, Y8
-	VMOVUPS Y8, (AX)
-	VADDPS  32(AX), Y9, Y9
-	VMOVUPS Y9, 32(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Y10, Y10
-	VMOVUPS Y10, (AX)
-	VADDPS  32(AX), Y11, Y11
-	VMOVUPS Y11, 32(AX)
+	VZEROUPPER
+	RET
+
+rows6x1:
+	MOVQ   t+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
+
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS     (DX), Y6
+	VFMADD231PS (R9), Y6, Y0
+	VFMADD231PS (R9)(CX*1), Y6, Y1
+	VFMADD231PS (R9)(CX*2), Y6, Y2
+	VFMADD231PS (R10), Y6, Y3
+	VFMADD231PS (R10)(CX*1), Y6, Y4
+	VFMADD231PS (R10)(CX*2), Y6, Y5
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body6x1term
+	DECQ        AX
+	JNZ         body6x1tap
+
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y1, Y1
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y6, Y3, Y3
+	VADDPS  Y6, Y4, Y4
+	VADDPS  Y6, Y5, Y5
+
+body6x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+
+body6x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body6x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+
+body6x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x1limited
+	VBROADCASTSS 212(AX), Y6
+	VBROADCASTSS 216(AX), Y7
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y7, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y7, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y7, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y7, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y7, Y5
+
+body6x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	VZEROUPPER
+	RET
+
+// func mostAVX2(t *byte)
+// Requires: AVX, AVX2
+TEXT ·mostAVX2(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         192(AX), AX
+	CMPQ         AX, $0x06
+	JEQ          rows6x1
+	CMPQ         AX, $0x05
+	JEQ          rows5x1
+	CMPQ         AX, $0x04
+	JEQ          rows4x1
+	CMPQ         AX, $0x03
+	JEQ          rows3x1
+	CMPQ         AX, $0x02
+	JEQ          rows2x1
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), CX
+	MOVQ         160(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         152(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         168(AX), SI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body1x1finish
+
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
+
+body1x1term:
+	VMOVUPS   (R8), Y2
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y2, Y0, Y0
+	ADDQ      BX, CX
+	ADDQ      DX, R8
+	DECQ      DI
+	JNZ       body1x1term
+	DECQ      AX
+	JNZ       body1x1tap
+
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+rows2x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body2x1finish
+
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS   (R9), Y3
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x03, Y3, Y3, Y2
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y4
+	VMAXPS    Y1, Y4, Y1
+	VCMPPS    $0x03, Y4, Y4, Y2
+	VBLENDVPS Y2, Y4, Y1, Y1
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	DECQ      R8
+	JNZ       body2x1term
+	DECQ      AX
+	JNZ       body2x1tap
+
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	VZEROUPPER
+	RET
+
+rows3x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body3x1finish
+
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS   (R9), Y4
+	VMAXPS    Y0, Y4, Y0
+	VCMPPS    $0x03, Y4, Y4, Y3
+	VBLENDVPS Y3, Y4, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y5
+	VMAXPS    Y1, Y5, Y1
+	VCMPPS    $0x03, Y5, Y5, Y3
+	VBLENDVPS Y3, Y5, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y6
+	VMAXPS    Y2, Y6, Y2
+	VCMPPS    $0x03, Y6, Y6, Y3
+	VBLENDVPS Y3, Y6, Y2, Y2
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	DECQ      R8
+	JNZ       body3x1term
+	DECQ      AX
+	JNZ       body3x1tap
+
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	VZEROUPPER
+	RET
+
+rows4x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body4x1finish
+
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS   (R9), Y5
+	VMAXPS    Y0, Y5, Y0
+	VCMPPS    $0x03, Y5, Y5, Y4
+	VBLENDVPS Y4, Y5, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y6
+	VMAXPS    Y1, Y6, Y1
+	VCMPPS    $0x03, Y6, Y6, Y4
+	VBLENDVPS Y4, Y6, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y7
+	VMAXPS    Y2, Y7, Y2
+	VCMPPS    $0x03, Y7, Y7, Y4
+	VBLENDVPS Y4, Y7, Y2, Y2
+	VMOVUPS   (R10), Y8
+	VMAXPS    Y3, Y8, Y3
+	VCMPPS    $0x03, Y8, Y8, Y4
+	VBLENDVPS Y4, Y8, Y3, Y3
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	DECQ      R8
+	JNZ       body4x1term
+	DECQ      AX
+	JNZ       body4x1tap
+
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
+rows5x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body5x1finish
+
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS   (R9), Y6
+	VMAXPS    Y0, Y6, Y0
+	VCMPPS    $0x03, Y6, Y6, Y5
+	VBLENDVPS Y5, Y6, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y7
+	VMAXPS    Y1, Y7, Y1
+	VCMPPS    $0x03, Y7, Y7, Y5
+	VBLENDVPS Y5, Y7, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y8
+	VMAXPS    Y2, Y8, Y2
+	VCMPPS    $0x03, Y8, Y8, Y5
+	VBLENDVPS Y5, Y8, Y2, Y2
+	VMOVUPS   (R10), Y9
+	VMAXPS    Y3, Y9, Y3
+	VCMPPS    $0x03, Y9, Y9, Y5
+	VBLENDVPS Y5, Y9, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y10
+	VMAXPS    Y4, Y10, Y4
+	VCMPPS    $0x03, Y10, Y10, Y5
+	VBLENDVPS Y5, Y10, Y4, Y4
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	DECQ      R8
+	JNZ       body5x1term
+	DECQ      AX
+	JNZ       body5x1tap
+
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	VZEROUPPER
+	RET
+
+rows6x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body6x1finish
+
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS   (R9), Y7
+	VMAXPS    Y0, Y7, Y0
+	VCMPPS    $0x03, Y7, Y7, Y6
+	VBLENDVPS Y6, Y7, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y8
+	VMAXPS    Y1, Y8, Y1
+	VCMPPS    $0x03, Y8, Y8, Y6
+	VBLENDVPS Y6, Y8, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y9
+	VMAXPS    Y2, Y9, Y2
+	VCMPPS    $0x03, Y9, Y9, Y6
+	VBLENDVPS Y6, Y9, Y2, Y2
+	VMOVUPS   (R10), Y10
+	VMAXPS    Y3, Y10, Y3
+	VCMPPS    $0x03, Y10, Y10, Y6
+	VBLENDVPS Y6, Y10, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y11
+	VMAXPS    Y4, Y11, Y4
+	VCMPPS    $0x03, Y11, Y11, Y6
+	VBLENDVPS Y6, Y11, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y12
+	VMAXPS    Y5, Y12, Y5
+	VCMPPS    $0x03, Y12, Y12, Y6
+	VBLENDVPS Y6, Y12, Y5, Y5
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	DECQ      R8
+	JNZ       body6x1term
+	DECQ      AX
+	JNZ       body6x1tap
+
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
 	VZEROUPPER
 	RET
 
@@ -876,376 +2591,2354 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tileAVX512(c *float32, ldc int, bias *float32, a *float32, lda int, b *float32, at *int, k int, rows int, vectors int)
-// Requires: AVX, AVX512F
-TEXT ·tileAVX512(SB), NOSPLIT, $0-80
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	MOVQ   bias+16(FP), DX
-	MOVQ   lda+32(FP), BX
-	MOVQ   b+40(FP), SI
-	MOVQ   at+48(FP), DI
-	MOVQ   k+56(FP), R8
-	MOVQ   rows+64(FP), R9
-	MOVQ   vectors+72(FP), R10
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, BX
-	MOVQ   a+24(FP), R11
-	LEAQ   (R11)(BX*2), R12
-	ADDQ   BX, R12
-	LEAQ   (R12)(BX*2), R13
-	ADDQ   BX, R13
-	CMPQ   R10, $0x03
-	JEQ    columns3
-	CMPQ   R10, $0x02
-	JEQ    columns2
-	CMPQ   R9, $0x08
-	JEQ    tile8x1
-	CMPQ   R9, $0x07
-	JEQ    tile7x1
-	CMPQ   R9, $0x06
-	JEQ    tile6x1
-	CMPQ   R9, $0x05
-	JEQ    tile5x1
-	CMPQ   R9, $0x04
-	JEQ    tile4x1
-	CMPQ   R9, $0x03
-	JEQ    tile3x1
-	CMPQ   R9, $0x02
-	JEQ    tile2x1
-	VPXORD Z0, Z0, Z0
-	TESTQ  R8, R8
-	JZ     tile1x1store
+// func normaliseAVX2(y *float32, x *float32, residual *float32, coefficients *float32, vectors int)
+// Requires: AVX, FMA3
+TEXT ·normaliseAVX2(SB), NOSPLIT, $0-40
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    residual+16(FP), DX
+	MOVQ    coefficients+24(FP), BX
+	MOVQ    vectors+32(FP), SI
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS 64(BX), Y2
+	VMOVUPS 96(BX), Y3
+	TESTQ   DX, DX
+	JNZ     residual
+	TESTQ   SI, SI
+	JZ      done
 
-tile1x1loop:
-	MOVQ         (DI), CX
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(CX*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile1x1loop
+loop:
+	VMOVUPS     (CX), Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMINPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	DECQ        SI
+	JNZ         loop
 
-tile1x1store:
-	TESTQ        DX, DX
-	JZ           tile1x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
+done:
 	VZEROUPPER
 	RET
 
-tile1x1add:
-	VADDPS  (AX), Z0, Z0
+residual:
+	TESTQ SI, SI
+	JZ    doneResidual
+
+loopResidual:
+	VMOVUPS     (CX), Y4
+	VFMADD213PS Y1, Y0, Y4
+	VADDPS      (DX), Y4, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMINPS      Y4, Y3, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	DECQ        SI
+	JNZ         loopResidual
+
+doneResidual:
+	VZEROUPPER
+	RET
+
+// func momentsAVX2(sums *float64, x *float32, origin *float32, vectors int)
+// Requires: AVX
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
+	MOVQ    sums+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    origin+16(FP), DX
+	MOVQ    vectors+24(FP), BX
+	VMOVUPS (DX), Y4
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	TESTQ   BX, BX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMULPS       Y5, Y5, Y8
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X5, Y6
+	VADDPD       Y6, Y0, Y0
+	VADDPD       Y7, Y1, Y1
+	VEXTRACTF128 $0x01, Y8, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X8, Y6
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	ADDQ         $+32, CX
+	DECQ         BX
+	JNZ          loop
+
+done:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	VZEROUPPER
+	RET
+
+// func deviationsAVX2(sums *float64, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+// Requires: AVX, FMA3
+TEXT ·deviationsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    sums+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    coefficients+32(FP), SI
+	MOVQ    vectors+40(FP), DI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	VMOVUPS 64(SI), Y6
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	TESTQ   DI, DI
+	JZ      done
+
+loop:
+	VMOVUPS      (BX), Y8
+	VCMPPS       $0x06, Y5, Y8, Y7
+	VCMPPS       $0x09, Y6, Y8, Y8
+	VANDPS       Y8, Y7, Y7
+	VANDPS       (DX), Y7, Y7
+	VMOVUPS      (CX), Y8
+	VSUBPS       Y4, Y8, Y8
+	VEXTRACTF128 $0x01, Y7, X10
+	VCVTPS2PD    X10, Y10
+	VCVTPS2PD    X7, Y9
+	VEXTRACTF128 $0x01, Y8, X12
+	VCVTPS2PD    X12, Y12
+	VCVTPS2PD    X8, Y11
+	VADDPD       Y9, Y0, Y0
+	VADDPD       Y10, Y1, Y1
+	VFMADD231PD  Y9, Y11, Y2
+	VFMADD231PD  Y10, Y12, Y3
+	ADDQ         $+32, CX
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	DECQ         DI
+	JNZ          loop
+
+done:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y1, 32(AX)
+	VMOVUPD Y2, 64(AX)
+	VMOVUPD Y3, 96(AX)
+	VZEROUPPER
+	RET
+
+// func normaliseBackwardAVX2(dx *float32, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+// Requires: AVX, FMA3
+TEXT ·normaliseBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVQ    dx+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    coefficients+32(FP), SI
+	MOVQ    vectors+40(FP), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS 128(SI), Y4
+	VMOVUPS 160(SI), Y5
+	TESTQ   DI, DI
+	JZ      done
+
+loop:
+	VMOVUPS      (BX), Y7
+	VCMPPS       $0x06, Y4, Y7, Y6
+	VCMPPS       $0x09, Y5, Y7, Y7
+	VANDPS       Y7, Y6, Y6
+	VANDPS       (DX), Y6, Y6
+	VMOVUPS      (CX), Y7
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y2, Y6, Y6
+	VFNMADD231PS Y3, Y7, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	DECQ         DI
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func gateAVX2(dx *float32, y *float32, dy *float32, coefficients *float32, vectors int)
+// Requires: AVX
+TEXT ·gateAVX2(SB), NOSPLIT, $0-40
+	MOVQ    dx+0(FP), AX
+	MOVQ    y+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    coefficients+24(FP), BX
+	MOVQ    vectors+32(FP), SI
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS 64(BX), Y2
+	TESTQ   SI, SI
+	JZ      done
+
+loop:
+	VMOVUPS (CX), Y4
+	VCMPPS  $0x06, Y1, Y4, Y3
+	VCMPPS  $0x09, Y2, Y4, Y4
+	VANDPS  Y4, Y3, Y3
+	VANDPS  (DX), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	DECQ    SI
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxPoolBackwardAVX2(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+// Requires: AVX
+TEXT ·maxPoolBackwardAVX2(SB), NOSPLIT, $0-64
+	MOVQ  dx+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  y+16(FP), DX
+	MOVQ  dy+24(FP), BX
+	MOVQ  at+32(FP), SI
+	MOVQ  taps+40(FP), DI
+	MOVQ  step+48(FP), R8
+	MOVQ  pixels+56(FP), R9
+	SHLQ  $0x02, R8
+	TESTQ R9, R9
+	JZ    done
+
+pixel:
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VXORPS  Y3, Y3, Y3
+	MOVQ    DI, R10
+	MOVQ    SI, R11
+
+tap:
+	MOVQ    (R11), R12
+	ADDQ    $0x08, R11
+	VMOVUPS (CX)(R12*4), Y2
+	VCMPPS  $0x00, Y0, Y2, Y4
+	VCMPPS  $0x03, Y2, Y2, Y5
+	VORPS   Y5, Y4, Y4
+	VANDNPS Y4, Y3, Y4
+	VORPS   Y4, Y3, Y3
+	VANDPS  Y1, Y4, Y4
+	VADDPS  (AX)(R12*4), Y4, Y4
+	VMOVUPS Y4, (AX)(R12*4)
+	DECQ    R10
+	JNZ     tap
+	ADDQ    $+32, DX
+	ADDQ    $+32, BX
+	ADDQ    R8, CX
+	ADDQ    R8, AX
+	DECQ    R9
+	JNZ     pixel
+
+done:
+	VZEROUPPER
+	RET
+
+// func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x40000000, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x40a00000, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 32(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 64(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 160(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 96(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 128(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 224(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 256(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 192(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 352(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 288(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 320(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 416(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 448(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 384(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 544(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 480(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 512(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 608(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 640(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 576(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 736(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 672(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 704(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	ADDQ         BX, R8
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 800(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 832(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 768(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 928(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 864(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 896(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, 992(DX)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, 1024(DX)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 960(DX)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 1120(DX)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, 1056(DX)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      192(DX), Y1
+	VMOVUPS      384(DX), Y2
+	VMOVUPS      576(DX), Y3
+	VMOVUPS      768(DX), Y4
+	VMOVUPS      960(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      416(DX), Y2
+	VMOVUPS      608(DX), Y3
+	VMOVUPS      800(DX), Y4
+	VMOVUPS      992(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      256(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMOVUPS      640(DX), Y3
+	VMOVUPS      832(DX), Y4
+	VMOVUPS      1024(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      480(DX), Y2
+	VMOVUPS      672(DX), Y3
+	VMOVUPS      864(DX), Y4
+	VMOVUPS      1056(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      320(DX), Y1
+	VMOVUPS      512(DX), Y2
+	VMOVUPS      704(DX), Y3
+	VMOVUPS      896(DX), Y4
+	VMOVUPS      1088(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      160(DX), Y0
+	VMOVUPS      352(DX), Y1
+	VMOVUPS      544(DX), Y2
+	VMOVUPS      736(DX), Y3
+	VMOVUPS      928(DX), Y4
+	VMOVUPS      1120(DX), Y5
+	VMOVAPS      Y4, Y6
+	VFNMADD231PS Y14, Y2, Y6
+	VMOVAPS      Y3, Y7
+	VFNMADD231PS Y14, Y1, Y7
+	VSUBPS       Y2, Y4, Y8
+	VSUBPS       Y1, Y3, Y9
+	VADDPS       Y7, Y6, Y10
+	VMOVUPS      Y10, (R8)(DI*1)
+	VSUBPS       Y7, Y6, Y11
+	VMOVUPS      Y11, (R8)(DI*2)
+	VFNMADD231PS Y13, Y2, Y4
+	VFMADD231PS  Y14, Y0, Y4
+	VMOVUPS      Y4, (R8)
+	VFNMADD231PS Y13, Y3, Y5
+	VFMADD231PS  Y14, Y1, Y5
+	VMOVUPS      Y5, (R8)(R10*1)
+	VMOVAPS      Y8, Y6
+	VFMADD231PS  Y15, Y9, Y8
+	VMOVUPS      Y8, (R8)(R9*1)
+	VFNMADD231PS Y15, Y9, Y6
+	VMOVUPS      Y6, (R8)(DI*4)
+	ADDQ         $+128, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX2(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-64
+	MOVQ         y+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         coefficients+48(FP), DI
+	MOVQ         residual+56(FP), R8
+	MOVQ         plane+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R11
+	LEAQ         (R9)(R9*4), R12
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X15
+	VBROADCASTSS X15, Y15
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x41000000, R10
+	VMOVD        R10, X13
+	VBROADCASTSS X13, Y13
+
+tile:
+	MOVQ        CX, R10
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, (DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 576(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 192(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 384(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 32(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 608(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 224(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 416(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 64(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 640(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 256(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 448(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 96(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 672(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 288(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 480(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 128(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 704(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 320(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 512(DX)
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R10)(R9*1), Y1
+	VMOVUPS     (R10)(R9*2), Y2
+	VMOVUPS     (R10)(R11*1), Y3
+	VMOVUPS     (R10)(R9*4), Y4
+	VMOVUPS     (R10)(R12*1), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VMOVUPS     Y0, 160(DX)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VMOVUPS     Y5, 736(DX)
+	VFMADD231PS Y15, Y9, Y7
+	VMOVUPS     Y7, 352(DX)
+	VFMADD231PS Y14, Y8, Y6
+	VMOVUPS     Y6, 544(DX)
+	MOVQ        AX, R10
+	MOVQ        R8, R13
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VMOVUPS     128(DX), Y4
+	VMOVUPS     160(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone0
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone0:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     192(DX), Y0
+	VMOVUPS     224(DX), Y1
+	VMOVUPS     256(DX), Y2
+	VMOVUPS     288(DX), Y3
+	VMOVUPS     320(DX), Y4
+	VMOVUPS     352(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone1
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone1:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     384(DX), Y0
+	VMOVUPS     416(DX), Y1
+	VMOVUPS     448(DX), Y2
+	VMOVUPS     480(DX), Y3
+	VMOVUPS     512(DX), Y4
+	VMOVUPS     544(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone2
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone2:
+	VMOVUPS     32(DI), Y12
+	VMAXPS      Y0, Y12, Y0
+	VMAXPS      Y7, Y12, Y7
+	VMAXPS      Y6, Y12, Y6
+	VMAXPS      Y5, Y12, Y5
+	VMOVUPS     64(DI), Y12
+	VMINPS      Y0, Y12, Y0
+	VMOVUPS     Y0, (R10)
+	VMINPS      Y7, Y12, Y7
+	VMOVUPS     Y7, 32(R10)
+	VMINPS      Y6, Y12, Y6
+	VMOVUPS     Y6, 64(R10)
+	VMINPS      Y5, Y12, Y5
+	VMOVUPS     Y5, 96(R10)
+	ADDQ        BX, R10
+	VMOVUPS     576(DX), Y0
+	VMOVUPS     608(DX), Y1
+	VMOVUPS     640(DX), Y2
+	VMOVUPS     672(DX), Y3
+	VMOVUPS     704(DX), Y4
+	VMOVUPS     736(DX), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y7
+	VADDPS      Y4, Y3, Y8
+	VSUBPS      Y4, Y3, Y9
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y13, Y9, Y5
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y14, Y8, Y6
+	VADDPS      (DI), Y0, Y0
+	VADDPS      (DI), Y7, Y7
+	VADDPS      (DI), Y6, Y6
+	VADDPS      (DI), Y5, Y5
+	TESTQ       R8, R8
+	JZ          alone3
+	VADDPS      (R13), Y0, Y0
+	VADDPS      32(R13), Y7, Y7
+	VADDPS      64(R13), Y6, Y6
+	VADDPS      96(R13), Y5, Y5
+	ADDQ        BX, R13
+
+alone3:
+	VMOVUPS 32(DI), Y12
+	VMAXPS  Y0, Y12, Y0
+	VMAXPS  Y7, Y12, Y7
+	VMAXPS  Y6, Y12, Y6
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS 64(DI), Y12
+	VMINPS  Y0, Y12, Y0
+	VMOVUPS Y0, (R10)
+	VMINPS  Y7, Y12, Y7
+	VMOVUPS Y7, 32(R10)
+	VMINPS  Y6, Y12, Y6
+	VMOVUPS Y6, 64(R10)
+	VMINPS  Y5, Y12, Y5
+	VMOVUPS Y5, 96(R10)
+	ADDQ    $+32, CX
+	ADDQ    $+128, AX
+	TESTQ   R8, R8
+	JZ      next
+	ADDQ    $+128, R8
+
+next:
+	DECQ SI
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX2(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         u+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ        CX, R8
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y3, 160(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 32(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 64(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 96(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 128(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, 192(DX)
+	VMOVUPS     Y3, 352(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 224(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 256(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 288(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 320(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	ADDQ        BX, R8
+	VMOVUPS     Y0, 384(DX)
+	VMOVUPS     Y3, 544(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 416(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 448(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 480(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 512(DX)
+	VMOVUPS     (R8), Y0
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     64(R8), Y2
+	VMOVUPS     96(R8), Y3
+	VMOVUPS     Y0, 576(DX)
+	VMOVUPS     Y3, 736(DX)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, 608(DX)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, 640(DX)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, 672(DX)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, 704(DX)
+	MOVQ        AX, R8
+	VMOVUPS     (DX), Y0
+	VMOVUPS     192(DX), Y1
+	VMOVUPS     384(DX), Y2
+	VMOVUPS     576(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     32(DX), Y0
+	VMOVUPS     224(DX), Y1
+	VMOVUPS     416(DX), Y2
+	VMOVUPS     608(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     64(DX), Y0
+	VMOVUPS     256(DX), Y1
+	VMOVUPS     448(DX), Y2
+	VMOVUPS     640(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     96(DX), Y0
+	VMOVUPS     288(DX), Y1
+	VMOVUPS     480(DX), Y2
+	VMOVUPS     672(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     128(DX), Y0
+	VMOVUPS     320(DX), Y1
+	VMOVUPS     512(DX), Y2
+	VMOVUPS     704(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     160(DX), Y0
+	VMOVUPS     352(DX), Y1
+	VMOVUPS     544(DX), Y2
+	VMOVUPS     736(DX), Y3
+	VMOVUPS     Y0, (R8)
+	VMOVUPS     Y3, (R8)(R10*1)
+	VADDPS      Y2, Y0, Y6
+	VADDPS      Y3, Y1, Y7
+	VFMADD231PS Y15, Y2, Y0
+	VFMADD231PS Y15, Y3, Y1
+	VADDPS      Y1, Y1, Y1
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     Y8, (R8)(DI*1)
+	VSUBPS      Y7, Y6, Y9
+	VMOVUPS     Y9, (R8)(DI*2)
+	VADDPS      Y1, Y0, Y10
+	VMOVUPS     Y10, (R8)(R9*1)
+	VSUBPS      Y1, Y0, Y11
+	VMOVUPS     Y11, (R8)(DI*4)
+	ADDQ        $+128, CX
+	ADDQ        $+32, AX
+	DECQ        SI
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradWeightsAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X12
+	VBROADCASTSS X12, Y12
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         u+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	ADDQ         BX, R8
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 32(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 64(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 96(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 128(DX)
+	VMOVUPS      Y2, 160(DX)
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	ADDQ         BX, R8
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, 192(DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 224(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 256(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 288(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 320(DX)
+	VMOVUPS      Y2, 352(DX)
+	VMOVUPS      (R8), Y0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, 384(DX)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, 416(DX)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 448(DX)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, 480(DX)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, 512(DX)
+	VMOVUPS      Y2, 544(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      192(DX), Y1
+	VMOVUPS      384(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      416(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      256(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      480(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      320(DX), Y1
+	VMOVUPS      512(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      160(DX), Y0
+	VMOVUPS      352(DX), Y1
+	VMOVUPS      544(DX), Y2
+	VMULPS       Y12, Y0, Y6
+	VMOVUPS      Y6, (R8)
+	VADDPS       Y2, Y0, Y7
+	VADDPS       Y1, Y7, Y8
+	VMULPS       Y13, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VSUBPS       Y8, Y6, Y8
+	VMOVUPS      Y8, (R8)(DI*1)
+	VSUBPS       Y7, Y1, Y7
+	VMULPS       Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)(DI*2)
+	VMULPS       Y15, Y0, Y6
+	VFMADD231PS  Y13, Y2, Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y14, Y1, Y6
+	VMOVUPS      Y6, (R8)(R9*1)
+	VFNMADD231PS Y14, Y1, Y7
+	VMOVUPS      Y7, (R8)(DI*4)
+	VMOVUPS      Y2, (R8)(R10*1)
+	ADDQ         $+32, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·winogradWeightsBackwardAVX2(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X12
+	VBROADCASTSS X12, Y12
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X13
+	VBROADCASTSS X13, Y13
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X14
+	VBROADCASTSS X14, Y14
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X15
+	VBROADCASTSS X15, Y15
+	MOVQ         dw+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 192(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 384(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 32(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 224(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 416(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 64(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 256(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 448(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 96(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 288(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 480(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 128(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 320(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 512(DX)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      (R8)(DI*1), Y1
+	VMOVUPS      (R8)(DI*2), Y2
+	VMOVUPS      (R8)(R9*1), Y3
+	VMOVUPS      (R8)(DI*4), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, 160(DX)
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, 352(DX)
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, 544(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      128(DX), Y4
+	VMOVUPS      160(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      192(DX), Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      256(DX), Y2
+	VMOVUPS      288(DX), Y3
+	VMOVUPS      320(DX), Y4
+	VMOVUPS      352(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      384(DX), Y0
+	VMOVUPS      416(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMOVUPS      480(DX), Y3
+	VMOVUPS      512(DX), Y4
+	VMOVUPS      544(DX), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y1, Y2, Y7
+	VADDPS       Y4, Y3, Y8
+	VSUBPS       Y4, Y3, Y9
+	VMULPS       Y12, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VFMADD231PS  Y15, Y8, Y0
+	VMOVUPS      Y0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Y13, Y7, Y7
+	VFMADD231PS  Y14, Y9, Y7
+	VMOVUPS      Y7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Y13, Y6, Y5
+	VFMADD231PS  Y13, Y8, Y5
+	VMOVUPS      Y5, (R8)
+	ADDQ         $+32, CX
+	ADDQ         $+32, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func tileAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·tileAVX512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), CX
+	MOVQ   200(AX), AX
+	CMPQ   AX, $0x02
+	JEQ    blocks2
+	CMPQ   CX, $0x0e
+	JEQ    rows14x1
+	CMPQ   CX, $0x0d
+	JEQ    rows13x1
+	CMPQ   CX, $0x0c
+	JEQ    rows12x1
+	CMPQ   CX, $0x0b
+	JEQ    rows11x1
+	CMPQ   CX, $0x0a
+	JEQ    rows10x1
+	CMPQ   CX, $0x09
+	JEQ    rows9x1
+	CMPQ   CX, $0x08
+	JEQ    rows8x1
+	CMPQ   CX, $0x07
+	JEQ    rows7x1
+	CMPQ   CX, $0x06
+	JEQ    rows6x1
+	CMPQ   CX, $0x05
+	JEQ    rows5x1
+	CMPQ   CX, $0x04
+	JEQ    rows4x1
+	CMPQ   CX, $0x03
+	JEQ    rows3x1
+	CMPQ   CX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
+
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
+
+body1x1term:
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS (R8), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         BX, CX
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          body1x1term
+	DECQ         AX
+	JNZ          body1x1tap
+
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x1added
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, Z0
+
+body1x1added:
+	MOVQ   64(AX), DX
+	TESTQ  DX, DX
+	JZ     body1x1summed
+	VADDPS (DX), Z0, Z0
+
+body1x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x1limited
+	VBROADCASTSS 212(AX), Z1
+	VBROADCASTSS 216(AX), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+
+body1x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
 
-tile2x1:
+rows2x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	TESTQ  R8, R8
-	JZ     tile2x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
 
-tile2x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	ADDQ         $0x04, R11
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS      (DX), Z2
+	VBROADCASTSS (R9), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS (R9)(CX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         SI, DX
+	ADDQ         BX, R9
 	DECQ         R8
-	JNZ          tile2x1loop
+	JNZ          body2x1term
+	DECQ         AX
+	JNZ          body2x1tap
 
-tile2x1store:
-	TESTQ        DX, DX
-	JZ           tile2x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	VZEROUPPER
-	RET
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
 
-tile2x1add:
-	VADDPS  (AX), Z0, Z0
+body2x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+
+body2x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body2x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+
+body2x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x1limited
+	VBROADCASTSS 212(AX), Z2
+	VBROADCASTSS 216(AX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+
+body2x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
 	VZEROUPPER
 	RET
 
-tile3x1:
+rows3x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	TESTQ  R8, R8
-	JZ     tile3x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
 
-tile3x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	ADDQ         $0x04, R11
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS      (DX), Z3
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS (R9)(CX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (R9)(CX*2), Z6
+	VFMADD231PS  Z3, Z6, Z2
+	ADDQ         SI, DX
+	ADDQ         BX, R9
 	DECQ         R8
-	JNZ          tile3x1loop
+	JNZ          body3x1term
+	DECQ         AX
+	JNZ          body3x1tap
 
-tile3x1store:
-	TESTQ        DX, DX
-	JZ           tile3x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VZEROUPPER
-	RET
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
 
-tile3x1add:
-	VADDPS  (AX), Z0, Z0
+body3x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+
+body3x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body3x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+
+body3x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x1limited
+	VBROADCASTSS 212(AX), Z3
+	VBROADCASTSS 216(AX), Z4
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+
+body3x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
 
-tile4x1:
+rows4x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	TESTQ  R8, R8
-	JZ     tile4x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
 
-tile4x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z3
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS      (DX), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (R9)(CX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (R9)(CX*2), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VBROADCASTSS (R10), Z8
+	VFMADD231PS  Z4, Z8, Z3
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile4x1loop
+	JNZ          body4x1term
+	DECQ         AX
+	JNZ          body4x1tap
 
-tile4x1store:
-	TESTQ        DX, DX
-	JZ           tile4x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VZEROUPPER
-	RET
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
 
-tile4x1add:
-	VADDPS  (AX), Z0, Z0
+body4x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+
+body4x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body4x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+
+body4x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x1limited
+	VBROADCASTSS 212(AX), Z4
+	VBROADCASTSS 216(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+
+body4x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
+	ADDQ    DX, AX
 	VMOVUPS Z3, (AX)
 	VZEROUPPER
 	RET
 
-tile5x1:
+rows5x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	TESTQ  R8, R8
-	JZ     tile5x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
 
-tile5x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z3
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z4
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS      (DX), Z5
+	VBROADCASTSS (R9), Z6
+	VFMADD231PS  Z5, Z6, Z0
+	VBROADCASTSS (R9)(CX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (R9)(CX*2), Z8
+	VFMADD231PS  Z5, Z8, Z2
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z5, Z9, Z3
+	VBROADCASTSS (R10)(CX*1), Z10
+	VFMADD231PS  Z5, Z10, Z4
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile5x1loop
+	JNZ          body5x1term
+	DECQ         AX
+	JNZ          body5x1tap
 
-tile5x1store:
-	TESTQ        DX, DX
-	JZ           tile5x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VZEROUPPER
-	RET
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
 
-tile5x1add:
-	VADDPS  (AX), Z0, Z0
+body5x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+
+body5x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body5x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+
+body5x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x1limited
+	VBROADCASTSS 212(AX), Z5
+	VBROADCASTSS 216(AX), Z6
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z6, Z4
+
+body5x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
+	ADDQ    DX, AX
 	VMOVUPS Z3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
 	VZEROUPPER
 	RET
 
-tile6x1:
+rows6x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	TESTQ  R8, R8
-	JZ     tile6x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
 
-tile6x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z3
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z4
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z5
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS      (DX), Z6
+	VBROADCASTSS (R9), Z7
+	VFMADD231PS  Z6, Z7, Z0
+	VBROADCASTSS (R9)(CX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R9)(CX*2), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z6, Z10, Z3
+	VBROADCASTSS (R10)(CX*1), Z11
+	VFMADD231PS  Z6, Z11, Z4
+	VBROADCASTSS (R10)(CX*2), Z12
+	VFMADD231PS  Z6, Z12, Z5
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
 	DECQ         R8
-	JNZ          tile6x1loop
+	JNZ          body6x1term
+	DECQ         AX
+	JNZ          body6x1tap
 
-tile6x1store:
-	TESTQ        DX, DX
-	JZ           tile6x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, (AX)
-	VZEROUPPER
-	RET
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
 
-tile6x1add:
-	VADDPS  (AX), Z0, Z0
+body6x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+
+body6x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body6x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+
+body6x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x1limited
+	VBROADCASTSS 212(AX), Z6
+	VBROADCASTSS 216(AX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
+
+body6x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
+	ADDQ    DX, AX
 	VMOVUPS Z3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z5, Z5
+	ADDQ    DX, AX
 	VMOVUPS Z5, (AX)
 	VZEROUPPER
 	RET
 
-tile7x1:
+rows7x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1253,91 +4946,152 @@ tile7x1:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	TESTQ  R8, R8
-	JZ     tile7x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x1finish
 
-tile7x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z3
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z4
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z5
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z6
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS      (DX), Z7
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z7, Z8, Z0
+	VBROADCASTSS (R9)(CX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R9)(CX*2), Z10
+	VFMADD231PS  Z7, Z10, Z2
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z7, Z11, Z3
+	VBROADCASTSS (R10)(CX*1), Z12
+	VFMADD231PS  Z7, Z12, Z4
+	VBROADCASTSS (R10)(CX*2), Z13
+	VFMADD231PS  Z7, Z13, Z5
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z7, Z14, Z6
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
 	DECQ         R8
-	JNZ          tile7x1loop
+	JNZ          body7x1term
+	DECQ         AX
+	JNZ          body7x1tap
 
-tile7x1store:
-	TESTQ        DX, DX
-	JZ           tile7x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VZEROUPPER
-	RET
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
 
-tile7x1add:
-	VADDPS  (AX), Z0, Z0
+body7x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body7x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+
+body7x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body7x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+
+body7x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body7x1limited
+	VBROADCASTSS 212(AX), Z7
+	VBROADCASTSS 216(AX), Z8
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z8, Z6
+
+body7x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
+	ADDQ    DX, AX
 	VMOVUPS Z3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z5, Z5
+	ADDQ    DX, AX
 	VMOVUPS Z5, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
 	VZEROUPPER
 	RET
 
-tile8x1:
+rows8x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1346,273 +5100,163 @@ tile8x1:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	TESTQ  R8, R8
-	JZ     tile8x1store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x1finish
 
-tile8x1loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z1
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z2
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z3
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z4
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z5
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z6
-	VBROADCASTSS (R13)(BX*1), Z29
-	VFMADD231PS  Z24, Z29, Z7
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS      (DX), Z8
+	VBROADCASTSS (R9), Z9
+	VFMADD231PS  Z8, Z9, Z0
+	VBROADCASTSS (R9)(CX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R9)(CX*2), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z8, Z12, Z3
+	VBROADCASTSS (R10)(CX*1), Z13
+	VFMADD231PS  Z8, Z13, Z4
+	VBROADCASTSS (R10)(CX*2), Z14
+	VFMADD231PS  Z8, Z14, Z5
+	VBROADCASTSS (R11), Z15
+	VFMADD231PS  Z8, Z15, Z6
+	VBROADCASTSS (R11)(CX*1), Z16
+	VFMADD231PS  Z8, Z16, Z7
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
 	DECQ         R8
-	JNZ          tile8x1loop
+	JNZ          body8x1term
+	DECQ         AX
+	JNZ          body8x1tap
 
-tile8x1store:
-	TESTQ        DX, DX
-	JZ           tile8x1add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 28(DX), Z27
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, (AX)
-	VZEROUPPER
-	RET
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
 
-tile8x1add:
-	VADDPS  (AX), Z0, Z0
+body8x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body8x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+
+body8x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body8x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+
+body8x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body8x1limited
+	VBROADCASTSS 212(AX), Z8
+	VBROADCASTSS 216(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
+
+body8x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z1, Z1
+	ADDQ    DX, AX
 	VMOVUPS Z1, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
+	ADDQ    DX, AX
 	VMOVUPS Z3, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z5, Z5
+	ADDQ    DX, AX
 	VMOVUPS Z5, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z7, Z7
+	ADDQ    DX, AX
 	VMOVUPS Z7, (AX)
 	VZEROUPPER
 	RET
 
-columns2:
-	CMPQ   R9, $0x08
-	JEQ    tile8x2
-	CMPQ   R9, $0x07
-	JEQ    tile7x2
-	CMPQ   R9, $0x06
-	JEQ    tile6x2
-	CMPQ   R9, $0x05
-	JEQ    tile5x2
-	CMPQ   R9, $0x04
-	JEQ    tile4x2
-	CMPQ   R9, $0x03
-	JEQ    tile3x2
-	CMPQ   R9, $0x02
-	JEQ    tile2x2
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	TESTQ  R8, R8
-	JZ     tile1x2store
-
-tile1x2loop:
-	MOVQ         (DI), CX
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(CX*4), Z24
-	VMOVUPS      64(SI)(CX*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile1x2loop
-
-tile1x2store:
-	TESTQ        DX, DX
-	JZ           tile1x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VZEROUPPER
-	RET
-
-tile1x2add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VZEROUPPER
-	RET
-
-tile2x2:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	TESTQ  R8, R8
-	JZ     tile2x2store
-
-tile2x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile2x2loop
-
-tile2x2store:
-	TESTQ        DX, DX
-	JZ           tile2x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	VZEROUPPER
-	RET
-
-tile2x2add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
-	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	VZEROUPPER
-	RET
-
-tile3x2:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	TESTQ  R8, R8
-	JZ     tile3x2store
-
-tile3x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile3x2loop
-
-tile3x2store:
-	TESTQ        DX, DX
-	JZ           tile3x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	VZEROUPPER
-	RET
-
-tile3x2add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
-	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
-	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	VZEROUPPER
-	RET
-
-tile4x2:
+rows9x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1621,84 +5265,175 @@ tile4x2:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	TESTQ  R8, R8
-	JZ     tile4x2store
+	VPXORD Z8, Z8, Z8
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x1finish
 
-tile4x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z6
-	VFMADD231PS  Z25, Z30, Z7
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS      (DX), Z9
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z9, Z10, Z0
+	VBROADCASTSS (R9)(CX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R9)(CX*2), Z12
+	VFMADD231PS  Z9, Z12, Z2
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z9, Z13, Z3
+	VBROADCASTSS (R10)(CX*1), Z14
+	VFMADD231PS  Z9, Z14, Z4
+	VBROADCASTSS (R10)(CX*2), Z15
+	VFMADD231PS  Z9, Z15, Z5
+	VBROADCASTSS (R11), Z16
+	VFMADD231PS  Z9, Z16, Z6
+	VBROADCASTSS (R11)(CX*1), Z17
+	VFMADD231PS  Z9, Z17, Z7
+	VBROADCASTSS (R11)(CX*2), Z18
+	VFMADD231PS  Z9, Z18, Z8
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
 	DECQ         R8
-	JNZ          tile4x2loop
+	JNZ          body9x1term
+	DECQ         AX
+	JNZ          body9x1tap
 
-tile4x2store:
-	TESTQ        DX, DX
-	JZ           tile4x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VZEROUPPER
-	RET
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
 
-tile4x2add:
-	VADDPS  (AX), Z0, Z0
+body9x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body9x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+
+body9x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body9x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+
+body9x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body9x1limited
+	VBROADCASTSS 212(AX), Z9
+	VBROADCASTSS 216(AX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z10, Z8
+
+body9x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
 	VZEROUPPER
 	RET
 
-tile5x2:
+rows10x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1709,98 +5444,392 @@ tile5x2:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	TESTQ  R8, R8
-	JZ     tile5x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x1finish
 
-tile5x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z6
-	VFMADD231PS  Z25, Z30, Z7
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z8
-	VFMADD231PS  Z25, Z31, Z9
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS      (DX), Z10
+	VBROADCASTSS (R9), Z11
+	VFMADD231PS  Z10, Z11, Z0
+	VBROADCASTSS (R9)(CX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R9)(CX*2), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z10, Z14, Z3
+	VBROADCASTSS (R10)(CX*1), Z15
+	VFMADD231PS  Z10, Z15, Z4
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z10, Z16, Z5
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z10, Z17, Z6
+	VBROADCASTSS (R11)(CX*1), Z18
+	VFMADD231PS  Z10, Z18, Z7
+	VBROADCASTSS (R11)(CX*2), Z19
+	VFMADD231PS  Z10, Z19, Z8
+	VBROADCASTSS (R12), Z20
+	VFMADD231PS  Z10, Z20, Z9
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
 	DECQ         R8
-	JNZ          tile5x2loop
+	JNZ          body10x1term
+	DECQ         AX
+	JNZ          body10x1tap
 
-tile5x2store:
-	TESTQ        DX, DX
-	JZ           tile5x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, (AX)
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, 64(AX)
-	VZEROUPPER
-	RET
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
 
-tile5x2add:
-	VADDPS  (AX), Z0, Z0
+body10x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body10x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+
+body10x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body10x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+
+body10x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body10x1limited
+	VBROADCASTSS 212(AX), Z10
+	VBROADCASTSS 216(AX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
+
+body10x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z8, Z8
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z8, (AX)
-	VADDPS  64(AX), Z9, Z9
-	VMOVUPS Z9, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
 	VZEROUPPER
 	RET
 
-tile6x2:
+rows11x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS      (DX), Z11
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z11, Z12, Z0
+	VBROADCASTSS (R9)(CX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R9)(CX*2), Z14
+	VFMADD231PS  Z11, Z14, Z2
+	VBROADCASTSS (R10), Z15
+	VFMADD231PS  Z11, Z15, Z3
+	VBROADCASTSS (R10)(CX*1), Z16
+	VFMADD231PS  Z11, Z16, Z4
+	VBROADCASTSS (R10)(CX*2), Z17
+	VFMADD231PS  Z11, Z17, Z5
+	VBROADCASTSS (R11), Z18
+	VFMADD231PS  Z11, Z18, Z6
+	VBROADCASTSS (R11)(CX*1), Z19
+	VFMADD231PS  Z11, Z19, Z7
+	VBROADCASTSS (R11)(CX*2), Z20
+	VFMADD231PS  Z11, Z20, Z8
+	VBROADCASTSS (R12), Z21
+	VFMADD231PS  Z11, Z21, Z9
+	VBROADCASTSS (R12)(CX*1), Z22
+	VFMADD231PS  Z11, Z22, Z10
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         R8
+	JNZ          body11x1term
+	DECQ         AX
+	JNZ          body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body11x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+
+body11x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body11x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+
+body11x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body11x1limited
+	VBROADCASTSS 212(AX), Z11
+	VBROADCASTSS 216(AX), Z12
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z12, Z10
+
+body11x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1813,112 +5842,441 @@ tile6x2:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	TESTQ  R8, R8
-	JZ     tile6x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x1finish
 
-tile6x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z6
-	VFMADD231PS  Z25, Z30, Z7
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z8
-	VFMADD231PS  Z25, Z31, Z9
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z10
-	VFMADD231PS  Z25, Z27, Z11
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS      (DX), Z12
+	VBROADCASTSS (R9), Z13
+	VFMADD231PS  Z12, Z13, Z0
+	VBROADCASTSS (R9)(CX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R9)(CX*2), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z12, Z16, Z3
+	VBROADCASTSS (R10)(CX*1), Z17
+	VFMADD231PS  Z12, Z17, Z4
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z12, Z18, Z5
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z12, Z19, Z6
+	VBROADCASTSS (R11)(CX*1), Z20
+	VFMADD231PS  Z12, Z20, Z7
+	VBROADCASTSS (R11)(CX*2), Z21
+	VFMADD231PS  Z12, Z21, Z8
+	VBROADCASTSS (R12), Z22
+	VFMADD231PS  Z12, Z22, Z9
+	VBROADCASTSS (R12)(CX*1), Z23
+	VFMADD231PS  Z12, Z23, Z10
+	VBROADCASTSS (R12)(CX*2), Z24
+	VFMADD231PS  Z12, Z24, Z11
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
 	DECQ         R8
-	JNZ          tile6x2loop
+	JNZ          body12x1term
+	DECQ         AX
+	JNZ          body12x1tap
 
-tile6x2store:
-	TESTQ        DX, DX
-	JZ           tile6x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, (AX)
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, (AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 64(AX)
-	VZEROUPPER
-	RET
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
 
-tile6x2add:
-	VADDPS  (AX), Z0, Z0
+body12x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body12x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+
+body12x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body12x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+
+body12x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body12x1limited
+	VBROADCASTSS 212(AX), Z12
+	VBROADCASTSS 216(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
+
+body12x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z8, Z8
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z8, (AX)
-	VADDPS  64(AX), Z9, Z9
-	VMOVUPS Z9, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z10, Z10
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z10, (AX)
-	VADDPS  64(AX), Z11, Z11
-	VMOVUPS Z11, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
 	VZEROUPPER
 	RET
 
-tile7x2:
+rows13x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x1finish
+
+body13x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body13x1term:
+	VMOVUPS      (DX), Z13
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z13, Z14, Z0
+	VBROADCASTSS (R9)(CX*1), Z15
+	VFMADD231PS  Z13, Z15, Z1
+	VBROADCASTSS (R9)(CX*2), Z16
+	VFMADD231PS  Z13, Z16, Z2
+	VBROADCASTSS (R10), Z17
+	VFMADD231PS  Z13, Z17, Z3
+	VBROADCASTSS (R10)(CX*1), Z18
+	VFMADD231PS  Z13, Z18, Z4
+	VBROADCASTSS (R10)(CX*2), Z19
+	VFMADD231PS  Z13, Z19, Z5
+	VBROADCASTSS (R11), Z20
+	VFMADD231PS  Z13, Z20, Z6
+	VBROADCASTSS (R11)(CX*1), Z21
+	VFMADD231PS  Z13, Z21, Z7
+	VBROADCASTSS (R11)(CX*2), Z22
+	VFMADD231PS  Z13, Z22, Z8
+	VBROADCASTSS (R12), Z23
+	VFMADD231PS  Z13, Z23, Z9
+	VBROADCASTSS (R12)(CX*1), Z24
+	VFMADD231PS  Z13, Z24, Z10
+	VBROADCASTSS (R12)(CX*2), Z25
+	VFMADD231PS  Z13, Z25, Z11
+	VBROADCASTSS (R13), Z26
+	VFMADD231PS  Z13, Z26, Z12
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	ADDQ         BX, R13
+	DECQ         R8
+	JNZ          body13x1term
+	DECQ         AX
+	JNZ          body13x1tap
+
+body13x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body13x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+
+body13x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body13x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+
+body13x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body13x1limited
+	VBROADCASTSS 212(AX), Z13
+	VBROADCASTSS 216(AX), Z14
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+
+body13x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VZEROUPPER
+	RET
+
+rows14x1:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1933,127 +6291,1291 @@ tile7x2:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	TESTQ  R8, R8
-	JZ     tile7x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x1finish
 
-tile7x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z6
-	VFMADD231PS  Z25, Z30, Z7
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z8
-	VFMADD231PS  Z25, Z31, Z9
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z10
-	VFMADD231PS  Z25, Z27, Z11
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
+body14x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body14x1term:
+	VMOVUPS      (DX), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z14, Z15, Z0
+	VBROADCASTSS (R9)(CX*1), Z16
+	VFMADD231PS  Z14, Z16, Z1
+	VBROADCASTSS (R9)(CX*2), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z14, Z18, Z3
+	VBROADCASTSS (R10)(CX*1), Z19
+	VFMADD231PS  Z14, Z19, Z4
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z14, Z20, Z5
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z14, Z21, Z6
+	VBROADCASTSS (R11)(CX*1), Z22
+	VFMADD231PS  Z14, Z22, Z7
+	VBROADCASTSS (R11)(CX*2), Z23
+	VFMADD231PS  Z14, Z23, Z8
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z14, Z24, Z9
+	VBROADCASTSS (R12)(CX*1), Z25
+	VFMADD231PS  Z14, Z25, Z10
+	VBROADCASTSS (R12)(CX*2), Z26
+	VFMADD231PS  Z14, Z26, Z11
+	VBROADCASTSS (R13), Z27
+	VFMADD231PS  Z14, Z27, Z12
+	VBROADCASTSS (R13)(CX*1), Z28
+	VFMADD231PS  Z14, Z28, Z13
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	ADDQ         BX, R13
 	DECQ         R8
-	JNZ          tile7x2loop
+	JNZ          body14x1term
+	DECQ         AX
+	JNZ          body14x1tap
 
-tile7x2store:
-	TESTQ        DX, DX
-	JZ           tile7x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, (AX)
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, (AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	VZEROUPPER
-	RET
+body14x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
 
-tile7x2add:
-	VADDPS  (AX), Z0, Z0
+body14x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body14x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+	ADDQ   DX, BX
+	VADDPS (BX), Z13, Z13
+
+body14x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body14x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+	ADDQ   DX, BX
+	VADDPS (BX), Z13, Z13
+
+body14x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body14x1limited
+	VBROADCASTSS 212(AX), Z14
+	VBROADCASTSS 216(AX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
+
+body14x1limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z8, Z8
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z8, (AX)
-	VADDPS  64(AX), Z9, Z9
-	VMOVUPS Z9, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z10, Z10
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z10, (AX)
-	VADDPS  64(AX), Z11, Z11
-	VMOVUPS Z11, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
 	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
+	ADDQ    DX, AX
+	VMOVUPS Z13, (AX)
 	VZEROUPPER
 	RET
 
-tile8x2:
+blocks2:
+	CMPQ   CX, $0x0e
+	JEQ    rows14x2
+	CMPQ   CX, $0x0d
+	JEQ    rows13x2
+	CMPQ   CX, $0x0c
+	JEQ    rows12x2
+	CMPQ   CX, $0x0b
+	JEQ    rows11x2
+	CMPQ   CX, $0x0a
+	JEQ    rows10x2
+	CMPQ   CX, $0x09
+	JEQ    rows9x2
+	CMPQ   CX, $0x08
+	JEQ    rows8x2
+	CMPQ   CX, $0x07
+	JEQ    rows7x2
+	CMPQ   CX, $0x06
+	JEQ    rows6x2
+	CMPQ   CX, $0x05
+	JEQ    rows5x2
+	CMPQ   CX, $0x04
+	JEQ    rows4x2
+	CMPQ   CX, $0x03
+	JEQ    rows3x2
+	CMPQ   CX, $0x02
+	JEQ    rows2x2
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x2finish
+
+body1x2tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body1x2term:
+	VMOVUPS      (CX), Z2
+	VMOVUPS      (CX)(DX*1), Z3
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, CX
+	ADDQ         BX, R9
+	DECQ         R8
+	JNZ          body1x2term
+	DECQ         AX
+	JNZ          body1x2tap
+
+body1x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x2biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(BX), Z3
+	VADDPS  Z3, Z1, Z1
+
+body1x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x2added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS (BX)(DX*1), Z1, Z1
+
+body1x2added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body1x2summed
+	VADDPS (BX), Z0, Z0
+	VADDPS (BX)(DX*1), Z1, Z1
+
+body1x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x2limited
+	VBROADCASTSS 212(AX), Z2
+	VBROADCASTSS 216(AX), Z4
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+
+body1x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+rows2x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x2finish
+
+body2x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+
+body2x2term:
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (DX)(BX*1), Z5
+	VBROADCASTSS (R10), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R10)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body2x2term
+	DECQ         AX
+	JNZ          body2x2tap
+
+body2x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x2biased
+	VMOVUPS (SI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(SI), Z5
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z3, Z3
+
+body2x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+
+body2x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body2x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+
+body2x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x2limited
+	VBROADCASTSS 212(AX), Z4
+	VBROADCASTSS 216(AX), Z6
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+
+body2x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows3x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x2finish
+
+body3x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+
+body3x2term:
+	VMOVUPS      (DX), Z6
+	VMOVUPS      (DX)(BX*1), Z7
+	VBROADCASTSS (R10), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R10)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R10)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body3x2term
+	DECQ         AX
+	JNZ          body3x2tap
+
+body3x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x2biased
+	VMOVUPS (SI), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(SI), Z7
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z5, Z5
+
+body3x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+
+body3x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body3x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+
+body3x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x2limited
+	VBROADCASTSS 212(AX), Z6
+	VBROADCASTSS 216(AX), Z8
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+
+body3x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows4x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x2finish
+
+body4x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body4x2term:
+	VMOVUPS      (DX), Z8
+	VMOVUPS      (DX)(BX*1), Z9
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R10)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R10)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (R11), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body4x2term
+	DECQ         AX
+	JNZ          body4x2tap
+
+body4x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x2biased
+	VMOVUPS (SI), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 64(SI), Z9
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z7, Z7
+
+body4x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+
+body4x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body4x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+
+body4x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x2limited
+	VBROADCASTSS 212(AX), Z8
+	VBROADCASTSS 216(AX), Z10
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+
+body4x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows5x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x2finish
+
+body5x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body5x2term:
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DX)(BX*1), Z11
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R10)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R10)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (R11), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (R11)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body5x2term
+	DECQ         AX
+	JNZ          body5x2tap
+
+body5x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body5x2biased
+	VMOVUPS (SI), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS 64(SI), Z11
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z9, Z9
+
+body5x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+
+body5x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body5x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+
+body5x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x2limited
+	VBROADCASTSS 212(AX), Z10
+	VBROADCASTSS 216(AX), Z12
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+
+body5x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows6x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x2finish
+
+body6x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body6x2term:
+	VMOVUPS      (DX), Z12
+	VMOVUPS      (DX)(BX*1), Z13
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R10)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (R10)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (R11)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (R11)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body6x2term
+	DECQ         AX
+	JNZ          body6x2tap
+
+body6x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body6x2biased
+	VMOVUPS (SI), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z10, Z10
+	VMOVUPS 64(SI), Z13
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z11, Z11
+
+body6x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+
+body6x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body6x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+
+body6x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x2limited
+	VBROADCASTSS 212(AX), Z12
+	VBROADCASTSS 216(AX), Z14
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+
+body6x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows7x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x2finish
+
+body7x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body7x2term:
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (DX)(BX*1), Z15
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R10)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (R10)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (R11)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (R11)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (R12), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R9
+	JNZ          body7x2term
+	DECQ         AX
+	JNZ          body7x2tap
+
+body7x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body7x2biased
+	VMOVUPS (SI), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z12, Z12
+	VMOVUPS 64(SI), Z15
+	VADDPS  Z15, Z1, Z1
+	VADDPS  Z15, Z3, Z3
+	VADDPS  Z15, Z5, Z5
+	VADDPS  Z15, Z7, Z7
+	VADDPS  Z15, Z9, Z9
+	VADDPS  Z15, Z11, Z11
+	VADDPS  Z15, Z13, Z13
+
+body7x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body7x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+
+body7x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body7x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+
+body7x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body7x2limited
+	VBROADCASTSS 212(AX), Z14
+	VBROADCASTSS 216(AX), Z16
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z16, Z13
+
+body7x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows8x2:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2070,597 +7592,221 @@ tile8x2:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	TESTQ  R8, R8
-	JZ     tile8x2store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x2finish
 
-tile8x2loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z2
-	VFMADD231PS  Z25, Z28, Z3
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z4
-	VFMADD231PS  Z25, Z29, Z5
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z6
-	VFMADD231PS  Z25, Z30, Z7
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z8
-	VFMADD231PS  Z25, Z31, Z9
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z10
-	VFMADD231PS  Z25, Z27, Z11
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VBROADCASTSS (R13)(BX*1), Z29
-	VFMADD231PS  Z24, Z29, Z14
-	VFMADD231PS  Z25, Z29, Z15
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
-	DECQ         R8
-	JNZ          tile8x2loop
+body8x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
 
-tile8x2store:
-	TESTQ        DX, DX
-	JZ           tile8x2add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, (AX)
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, (AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 28(DX), Z27
-	VADDPS       Z27, Z14, Z14
-	VMOVUPS      Z14, (AX)
-	VADDPS       Z27, Z15, Z15
-	VMOVUPS      Z15, 64(AX)
-	VZEROUPPER
-	RET
+body8x2term:
+	VMOVUPS      (DX), Z16
+	VMOVUPS      (DX)(BX*1), Z17
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R10)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (R10)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (R11)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (R11)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (R12), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (R12)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R9
+	JNZ          body8x2term
+	DECQ         AX
+	JNZ          body8x2tap
 
-tile8x2add:
-	VADDPS  (AX), Z0, Z0
+body8x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body8x2biased
+	VMOVUPS (SI), Z16
+	VADDPS  Z16, Z0, Z0
+	VADDPS  Z16, Z2, Z2
+	VADDPS  Z16, Z4, Z4
+	VADDPS  Z16, Z6, Z6
+	VADDPS  Z16, Z8, Z8
+	VADDPS  Z16, Z10, Z10
+	VADDPS  Z16, Z12, Z12
+	VADDPS  Z16, Z14, Z14
+	VMOVUPS 64(SI), Z17
+	VADDPS  Z17, Z1, Z1
+	VADDPS  Z17, Z3, Z3
+	VADDPS  Z17, Z5, Z5
+	VADDPS  Z17, Z7, Z7
+	VADDPS  Z17, Z9, Z9
+	VADDPS  Z17, Z11, Z11
+	VADDPS  Z17, Z13, Z13
+	VADDPS  Z17, Z15, Z15
+
+body8x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body8x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+
+body8x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body8x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+
+body8x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body8x2limited
+	VBROADCASTSS 212(AX), Z16
+	VBROADCASTSS 216(AX), Z18
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z18, Z15
+
+body8x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z2, Z2
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z2, (AX)
-	VADDPS  64(AX), Z3, Z3
-	VMOVUPS Z3, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z4, Z4
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z4, (AX)
-	VADDPS  64(AX), Z5, Z5
-	VMOVUPS Z5, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z8, Z8
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z8, (AX)
-	VADDPS  64(AX), Z9, Z9
-	VMOVUPS Z9, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z10, Z10
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z10, (AX)
-	VADDPS  64(AX), Z11, Z11
-	VMOVUPS Z11, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z14, Z14
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z14, (AX)
-	VADDPS  64(AX), Z15, Z15
-	VMOVUPS Z15, 64(AX)
+	VMOVUPS Z15, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-columns3:
-	CMPQ   R9, $0x08
-	JEQ    tile8x3
-	CMPQ   R9, $0x07
-	JEQ    tile7x3
-	CMPQ   R9, $0x06
-	JEQ    tile6x3
-	CMPQ   R9, $0x05
-	JEQ    tile5x3
-	CMPQ   R9, $0x04
-	JEQ    tile4x3
-	CMPQ   R9, $0x03
-	JEQ    tile3x3
-	CMPQ   R9, $0x02
-	JEQ    tile2x3
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	TESTQ  R8, R8
-	JZ     tile1x3store
-
-tile1x3loop:
-	MOVQ         (DI), CX
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(CX*4), Z24
-	VMOVUPS      64(SI)(CX*4), Z25
-	VMOVUPS      128(SI)(CX*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile1x3loop
-
-tile1x3store:
-	TESTQ        DX, DX
-	JZ           tile1x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	VZEROUPPER
-	RET
-
-tile1x3add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	VZEROUPPER
-	RET
-
-tile2x3:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	TESTQ  R8, R8
-	JZ     tile2x3store
-
-tile2x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile2x3loop
-
-tile2x3store:
-	TESTQ        DX, DX
-	JZ           tile2x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	VZEROUPPER
-	RET
-
-tile2x3add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	VZEROUPPER
-	RET
-
-tile3x3:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	TESTQ  R8, R8
-	JZ     tile3x3store
-
-tile3x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z6
-	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
-	ADDQ         $0x04, R11
-	DECQ         R8
-	JNZ          tile3x3loop
-
-tile3x3store:
-	TESTQ        DX, DX
-	JZ           tile3x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	VZEROUPPER
-	RET
-
-tile3x3add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
-	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	VZEROUPPER
-	RET
-
-tile4x3:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	TESTQ  R8, R8
-	JZ     tile4x3store
-
-tile4x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z6
-	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z9
-	VFMADD231PS  Z25, Z30, Z10
-	VFMADD231PS  Z26, Z30, Z11
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile4x3loop
-
-tile4x3store:
-	TESTQ        DX, DX
-	JZ           tile4x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, (AX)
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, 64(AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 128(AX)
-	VZEROUPPER
-	RET
-
-tile4x3add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
-	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z9, Z9
-	VMOVUPS Z9, (AX)
-	VADDPS  64(AX), Z10, Z10
-	VMOVUPS Z10, 64(AX)
-	VADDPS  128(AX), Z11, Z11
-	VMOVUPS Z11, 128(AX)
-	VZEROUPPER
-	RET
-
-tile5x3:
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	TESTQ  R8, R8
-	JZ     tile5x3store
-
-tile5x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z6
-	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z9
-	VFMADD231PS  Z25, Z30, Z10
-	VFMADD231PS  Z26, Z30, Z11
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z12
-	VFMADD231PS  Z25, Z31, Z13
-	VFMADD231PS  Z26, Z31, Z14
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile5x3loop
-
-tile5x3store:
-	TESTQ        DX, DX
-	JZ           tile5x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, (AX)
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, 64(AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	VADDPS       Z27, Z14, Z14
-	VMOVUPS      Z14, 128(AX)
-	VZEROUPPER
-	RET
-
-tile5x3add:
-	VADDPS  (AX), Z0, Z0
-	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
-	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z9, Z9
-	VMOVUPS Z9, (AX)
-	VADDPS  64(AX), Z10, Z10
-	VMOVUPS Z10, 64(AX)
-	VADDPS  128(AX), Z11, Z11
-	VMOVUPS Z11, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
-	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
-	VADDPS  128(AX), Z14, Z14
-	VMOVUPS Z14, 128(AX)
-	VZEROUPPER
-	RET
-
-tile6x3:
+rows9x2:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2679,143 +7825,513 @@ tile6x3:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	TESTQ  R8, R8
-	JZ     tile6x3store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x2finish
 
-tile6x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z6
-	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z9
-	VFMADD231PS  Z25, Z30, Z10
-	VFMADD231PS  Z26, Z30, Z11
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z12
-	VFMADD231PS  Z25, Z31, Z13
-	VFMADD231PS  Z26, Z31, Z14
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z15
-	VFMADD231PS  Z25, Z27, Z16
-	VFMADD231PS  Z26, Z27, Z17
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	DECQ         R8
-	JNZ          tile6x3loop
+body9x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
 
-tile6x3store:
-	TESTQ        DX, DX
-	JZ           tile6x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, (AX)
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, 64(AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	VADDPS       Z27, Z14, Z14
-	VMOVUPS      Z14, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z15, Z15
-	VMOVUPS      Z15, (AX)
-	VADDPS       Z27, Z16, Z16
-	VMOVUPS      Z16, 64(AX)
-	VADDPS       Z27, Z17, Z17
-	VMOVUPS      Z17, 128(AX)
-	VZEROUPPER
-	RET
+body9x2term:
+	VMOVUPS      (DX), Z18
+	VMOVUPS      (DX)(BX*1), Z19
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R10)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (R10)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (R11)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (R11)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (R12)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	DECQ         R9
+	JNZ          body9x2term
+	DECQ         AX
+	JNZ          body9x2tap
 
-tile6x3add:
-	VADDPS  (AX), Z0, Z0
+body9x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body9x2biased
+	VMOVUPS (SI), Z18
+	VADDPS  Z18, Z0, Z0
+	VADDPS  Z18, Z2, Z2
+	VADDPS  Z18, Z4, Z4
+	VADDPS  Z18, Z6, Z6
+	VADDPS  Z18, Z8, Z8
+	VADDPS  Z18, Z10, Z10
+	VADDPS  Z18, Z12, Z12
+	VADDPS  Z18, Z14, Z14
+	VADDPS  Z18, Z16, Z16
+	VMOVUPS 64(SI), Z19
+	VADDPS  Z19, Z1, Z1
+	VADDPS  Z19, Z3, Z3
+	VADDPS  Z19, Z5, Z5
+	VADDPS  Z19, Z7, Z7
+	VADDPS  Z19, Z9, Z9
+	VADDPS  Z19, Z11, Z11
+	VADDPS  Z19, Z13, Z13
+	VADDPS  Z19, Z15, Z15
+	VADDPS  Z19, Z17, Z17
+
+body9x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body9x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+
+body9x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body9x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+
+body9x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body9x2limited
+	VBROADCASTSS 212(AX), Z18
+	VBROADCASTSS 216(AX), Z20
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z20, Z17
+
+body9x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z9, Z9
-	VMOVUPS Z9, (AX)
-	VADDPS  64(AX), Z10, Z10
-	VMOVUPS Z10, 64(AX)
-	VADDPS  128(AX), Z11, Z11
-	VMOVUPS Z11, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
-	VADDPS  128(AX), Z14, Z14
-	VMOVUPS Z14, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z15, Z15
-	VMOVUPS Z15, (AX)
-	VADDPS  64(AX), Z16, Z16
-	VMOVUPS Z16, 64(AX)
-	VADDPS  128(AX), Z17, Z17
-	VMOVUPS Z17, 128(AX)
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile7x3:
+rows10x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x2finish
+
+body10x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body10x2term:
+	VMOVUPS      (DX), Z20
+	VMOVUPS      (DX)(BX*1), Z21
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R10)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (R10)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (R11)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (R11)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R12)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R12)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (R13), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         SI, R13
+	DECQ         R9
+	JNZ          body10x2term
+	DECQ         AX
+	JNZ          body10x2tap
+
+body10x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body10x2biased
+	VMOVUPS (SI), Z20
+	VADDPS  Z20, Z0, Z0
+	VADDPS  Z20, Z2, Z2
+	VADDPS  Z20, Z4, Z4
+	VADDPS  Z20, Z6, Z6
+	VADDPS  Z20, Z8, Z8
+	VADDPS  Z20, Z10, Z10
+	VADDPS  Z20, Z12, Z12
+	VADDPS  Z20, Z14, Z14
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z20, Z18, Z18
+	VMOVUPS 64(SI), Z21
+	VADDPS  Z21, Z1, Z1
+	VADDPS  Z21, Z3, Z3
+	VADDPS  Z21, Z5, Z5
+	VADDPS  Z21, Z7, Z7
+	VADDPS  Z21, Z9, Z9
+	VADDPS  Z21, Z11, Z11
+	VADDPS  Z21, Z13, Z13
+	VADDPS  Z21, Z15, Z15
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z21, Z19, Z19
+
+body10x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body10x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+
+body10x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body10x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+
+body10x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body10x2limited
+	VBROADCASTSS 212(AX), Z20
+	VBROADCASTSS 216(AX), Z22
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z22, Z19
+
+body10x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows11x2:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2837,163 +8353,279 @@ tile7x3:
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
-	TESTQ  R8, R8
-	JZ     tile7x3store
+	VPXORD Z21, Z21, Z21
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x2finish
 
-tile7x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
+body11x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body11x2term:
+	VMOVUPS      (DX), Z22
+	VMOVUPS      (DX)(BX*1), Z23
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R10)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (R10)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
 	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
-	VFMADD231PS  Z24, Z29, Z6
-	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (R11)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
 	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z9
-	VFMADD231PS  Z25, Z30, Z10
-	VFMADD231PS  Z26, Z30, Z11
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z12
-	VFMADD231PS  Z25, Z31, Z13
-	VFMADD231PS  Z26, Z31, Z14
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z15
-	VFMADD231PS  Z25, Z27, Z16
-	VFMADD231PS  Z26, Z27, Z17
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z18
-	VFMADD231PS  Z25, Z28, Z19
-	VFMADD231PS  Z26, Z28, Z20
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
-	DECQ         R8
-	JNZ          tile7x3loop
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R12)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R12)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R13), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (R13)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         SI, R13
+	DECQ         R9
+	JNZ          body11x2term
+	DECQ         AX
+	JNZ          body11x2tap
 
-tile7x3store:
-	TESTQ        DX, DX
-	JZ           tile7x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, (AX)
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, 64(AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	VADDPS       Z27, Z14, Z14
-	VMOVUPS      Z14, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z15, Z15
-	VMOVUPS      Z15, (AX)
-	VADDPS       Z27, Z16, Z16
-	VMOVUPS      Z16, 64(AX)
-	VADDPS       Z27, Z17, Z17
-	VMOVUPS      Z17, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z18, Z18
-	VMOVUPS      Z18, (AX)
-	VADDPS       Z27, Z19, Z19
-	VMOVUPS      Z19, 64(AX)
-	VADDPS       Z27, Z20, Z20
-	VMOVUPS      Z20, 128(AX)
-	VZEROUPPER
-	RET
+body11x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body11x2biased
+	VMOVUPS (SI), Z22
+	VADDPS  Z22, Z0, Z0
+	VADDPS  Z22, Z2, Z2
+	VADDPS  Z22, Z4, Z4
+	VADDPS  Z22, Z6, Z6
+	VADDPS  Z22, Z8, Z8
+	VADDPS  Z22, Z10, Z10
+	VADDPS  Z22, Z12, Z12
+	VADDPS  Z22, Z14, Z14
+	VADDPS  Z22, Z16, Z16
+	VADDPS  Z22, Z18, Z18
+	VADDPS  Z22, Z20, Z20
+	VMOVUPS 64(SI), Z23
+	VADDPS  Z23, Z1, Z1
+	VADDPS  Z23, Z3, Z3
+	VADDPS  Z23, Z5, Z5
+	VADDPS  Z23, Z7, Z7
+	VADDPS  Z23, Z9, Z9
+	VADDPS  Z23, Z11, Z11
+	VADDPS  Z23, Z13, Z13
+	VADDPS  Z23, Z15, Z15
+	VADDPS  Z23, Z17, Z17
+	VADDPS  Z23, Z19, Z19
+	VADDPS  Z23, Z21, Z21
 
-tile7x3add:
-	VADDPS  (AX), Z0, Z0
+body11x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body11x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+
+body11x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body11x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+
+body11x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body11x2limited
+	VBROADCASTSS 212(AX), Z22
+	VBROADCASTSS 216(AX), Z24
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z24, Z21
+
+body11x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z9, Z9
-	VMOVUPS Z9, (AX)
-	VADDPS  64(AX), Z10, Z10
-	VMOVUPS Z10, 64(AX)
-	VADDPS  128(AX), Z11, Z11
-	VMOVUPS Z11, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
-	VADDPS  128(AX), Z14, Z14
-	VMOVUPS Z14, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z15, Z15
-	VMOVUPS Z15, (AX)
-	VADDPS  64(AX), Z16, Z16
-	VMOVUPS Z16, 64(AX)
-	VADDPS  128(AX), Z17, Z17
-	VMOVUPS Z17, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z18, Z18
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z18, (AX)
-	VADDPS  64(AX), Z19, Z19
-	VMOVUPS Z19, 64(AX)
-	VADDPS  128(AX), Z20, Z20
-	VMOVUPS Z20, 128(AX)
+	VMOVUPS Z19, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile8x3:
+rows12x2:
+	MOVQ   t+0(FP), AX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3018,178 +8650,4589 @@ tile8x3:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	TESTQ  R8, R8
-	JZ     tile8x3store
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x2finish
 
-tile8x3loop:
-	MOVQ         (DI), R9
-	ADDQ         $0x08, DI
-	VMOVUPS      (SI)(R9*4), Z24
-	VMOVUPS      64(SI)(R9*4), Z25
-	VMOVUPS      128(SI)(R9*4), Z26
-	VBROADCASTSS (R11), Z27
-	VFMADD231PS  Z24, Z27, Z0
-	VFMADD231PS  Z25, Z27, Z1
-	VFMADD231PS  Z26, Z27, Z2
-	VBROADCASTSS (R11)(BX*1), Z28
-	VFMADD231PS  Z24, Z28, Z3
-	VFMADD231PS  Z25, Z28, Z4
-	VFMADD231PS  Z26, Z28, Z5
-	VBROADCASTSS (R11)(BX*2), Z29
+body12x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body12x2term:
+	VMOVUPS      (DX), Z24
+	VMOVUPS      (DX)(BX*1), Z25
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R10)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (R10)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (R11), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VFMADD231PS  Z26, Z29, Z8
-	VBROADCASTSS (R12), Z30
-	VFMADD231PS  Z24, Z30, Z9
-	VFMADD231PS  Z25, Z30, Z10
-	VFMADD231PS  Z26, Z30, Z11
-	VBROADCASTSS (R12)(BX*1), Z31
-	VFMADD231PS  Z24, Z31, Z12
-	VFMADD231PS  Z25, Z31, Z13
-	VFMADD231PS  Z26, Z31, Z14
-	VBROADCASTSS (R12)(BX*2), Z27
-	VFMADD231PS  Z24, Z27, Z15
-	VFMADD231PS  Z25, Z27, Z16
-	VFMADD231PS  Z26, Z27, Z17
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z18
-	VFMADD231PS  Z25, Z28, Z19
-	VFMADD231PS  Z26, Z28, Z20
-	VBROADCASTSS (R13)(BX*1), Z29
-	VFMADD231PS  Z24, Z29, Z21
-	VFMADD231PS  Z25, Z29, Z22
-	VFMADD231PS  Z26, Z29, Z23
-	ADDQ         $0x04, R11
-	ADDQ         $0x04, R12
-	ADDQ         $0x04, R13
-	DECQ         R8
-	JNZ          tile8x3loop
+	VBROADCASTSS (R11)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (R11)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R12), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R12)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (R13), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (R13)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (R13)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         SI, R13
+	DECQ         R9
+	JNZ          body12x2term
+	DECQ         AX
+	JNZ          body12x2tap
 
-tile8x3store:
-	TESTQ        DX, DX
-	JZ           tile8x3add
-	VBROADCASTSS (DX), Z27
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	VADDPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
-	VADDPS       Z27, Z2, Z2
-	VMOVUPS      Z2, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 4(DX), Z27
-	VADDPS       Z27, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VADDPS       Z27, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VADDPS       Z27, Z5, Z5
-	VMOVUPS      Z5, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 8(DX), Z27
-	VADDPS       Z27, Z6, Z6
-	VMOVUPS      Z6, (AX)
-	VADDPS       Z27, Z7, Z7
-	VMOVUPS      Z7, 64(AX)
-	VADDPS       Z27, Z8, Z8
-	VMOVUPS      Z8, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 12(DX), Z27
-	VADDPS       Z27, Z9, Z9
-	VMOVUPS      Z9, (AX)
-	VADDPS       Z27, Z10, Z10
-	VMOVUPS      Z10, 64(AX)
-	VADDPS       Z27, Z11, Z11
-	VMOVUPS      Z11, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 16(DX), Z27
-	VADDPS       Z27, Z12, Z12
-	VMOVUPS      Z12, (AX)
-	VADDPS       Z27, Z13, Z13
-	VMOVUPS      Z13, 64(AX)
-	VADDPS       Z27, Z14, Z14
-	VMOVUPS      Z14, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 20(DX), Z27
-	VADDPS       Z27, Z15, Z15
-	VMOVUPS      Z15, (AX)
-	VADDPS       Z27, Z16, Z16
-	VMOVUPS      Z16, 64(AX)
-	VADDPS       Z27, Z17, Z17
-	VMOVUPS      Z17, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 24(DX), Z27
-	VADDPS       Z27, Z18, Z18
-	VMOVUPS      Z18, (AX)
-	VADDPS       Z27, Z19, Z19
-	VMOVUPS      Z19, 64(AX)
-	VADDPS       Z27, Z20, Z20
-	VMOVUPS      Z20, 128(AX)
-	ADDQ         CX, AX
-	VBROADCASTSS 28(DX), Z27
-	VADDPS       Z27, Z21, Z21
-	VMOVUPS      Z21, (AX)
-	VADDPS       Z27, Z22, Z22
-	VMOVUPS      Z22, 64(AX)
-	VADDPS       Z27, Z23, Z23
-	VMOVUPS      Z23, 128(AX)
+body12x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body12x2biased
+	VMOVUPS (SI), Z24
+	VADDPS  Z24, Z0, Z0
+	VADDPS  Z24, Z2, Z2
+	VADDPS  Z24, Z4, Z4
+	VADDPS  Z24, Z6, Z6
+	VADDPS  Z24, Z8, Z8
+	VADDPS  Z24, Z10, Z10
+	VADDPS  Z24, Z12, Z12
+	VADDPS  Z24, Z14, Z14
+	VADDPS  Z24, Z16, Z16
+	VADDPS  Z24, Z18, Z18
+	VADDPS  Z24, Z20, Z20
+	VADDPS  Z24, Z22, Z22
+	VMOVUPS 64(SI), Z25
+	VADDPS  Z25, Z1, Z1
+	VADDPS  Z25, Z3, Z3
+	VADDPS  Z25, Z5, Z5
+	VADDPS  Z25, Z7, Z7
+	VADDPS  Z25, Z9, Z9
+	VADDPS  Z25, Z11, Z11
+	VADDPS  Z25, Z13, Z13
+	VADDPS  Z25, Z15, Z15
+	VADDPS  Z25, Z17, Z17
+	VADDPS  Z25, Z19, Z19
+	VADDPS  Z25, Z21, Z21
+	VADDPS  Z25, Z23, Z23
+
+body12x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body12x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+
+body12x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body12x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+
+body12x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body12x2limited
+	VBROADCASTSS 212(AX), Z24
+	VBROADCASTSS 216(AX), Z26
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z26, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z26, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z26, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z26, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z26, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z26, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z26, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z26, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z26, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z26, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z26, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z26, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z26, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z26, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z26, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z26, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z26, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z26, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z26, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z26, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z26, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z26, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z26, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z26, Z23
+
+body12x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, (AX)(BX*1)
 	VZEROUPPER
 	RET
 
-tile8x3add:
-	VADDPS  (AX), Z0, Z0
+rows13x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x2finish
+
+body13x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	LEAQ (R13)(CX*2), R14
+	ADDQ CX, R14
+
+body13x2term:
+	VMOVUPS      (DX), Z26
+	VMOVUPS      (DX)(BX*1), Z27
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS (R10)(CX*1), Z29
+	VFMADD231PS  Z26, Z29, Z2
+	VFMADD231PS  Z27, Z29, Z3
+	VBROADCASTSS (R10)(CX*2), Z30
+	VFMADD231PS  Z26, Z30, Z4
+	VFMADD231PS  Z27, Z30, Z5
+	VBROADCASTSS (R11), Z31
+	VFMADD231PS  Z26, Z31, Z6
+	VFMADD231PS  Z27, Z31, Z7
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS (R11)(CX*2), Z29
+	VFMADD231PS  Z26, Z29, Z10
+	VFMADD231PS  Z27, Z29, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z26, Z30, Z12
+	VFMADD231PS  Z27, Z30, Z13
+	VBROADCASTSS (R12)(CX*1), Z31
+	VFMADD231PS  Z26, Z31, Z14
+	VFMADD231PS  Z27, Z31, Z15
+	VBROADCASTSS (R12)(CX*2), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS (R13), Z29
+	VFMADD231PS  Z26, Z29, Z18
+	VFMADD231PS  Z27, Z29, Z19
+	VBROADCASTSS (R13)(CX*1), Z30
+	VFMADD231PS  Z26, Z30, Z20
+	VFMADD231PS  Z27, Z30, Z21
+	VBROADCASTSS (R13)(CX*2), Z31
+	VFMADD231PS  Z26, Z31, Z22
+	VFMADD231PS  Z27, Z31, Z23
+	VBROADCASTSS (R14), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         SI, R13
+	ADDQ         SI, R14
+	DECQ         R9
+	JNZ          body13x2term
+	DECQ         AX
+	JNZ          body13x2tap
+
+body13x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body13x2biased
+	VMOVUPS (SI), Z26
+	VADDPS  Z26, Z0, Z0
+	VADDPS  Z26, Z2, Z2
+	VADDPS  Z26, Z4, Z4
+	VADDPS  Z26, Z6, Z6
+	VADDPS  Z26, Z8, Z8
+	VADDPS  Z26, Z10, Z10
+	VADDPS  Z26, Z12, Z12
+	VADDPS  Z26, Z14, Z14
+	VADDPS  Z26, Z16, Z16
+	VADDPS  Z26, Z18, Z18
+	VADDPS  Z26, Z20, Z20
+	VADDPS  Z26, Z22, Z22
+	VADDPS  Z26, Z24, Z24
+	VMOVUPS 64(SI), Z27
+	VADDPS  Z27, Z1, Z1
+	VADDPS  Z27, Z3, Z3
+	VADDPS  Z27, Z5, Z5
+	VADDPS  Z27, Z7, Z7
+	VADDPS  Z27, Z9, Z9
+	VADDPS  Z27, Z11, Z11
+	VADDPS  Z27, Z13, Z13
+	VADDPS  Z27, Z15, Z15
+	VADDPS  Z27, Z17, Z17
+	VADDPS  Z27, Z19, Z19
+	VADDPS  Z27, Z21, Z21
+	VADDPS  Z27, Z23, Z23
+	VADDPS  Z27, Z25, Z25
+
+body13x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body13x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+	ADDQ   DX, SI
+	VADDPS (SI), Z24, Z24
+	VADDPS (SI)(BX*1), Z25, Z25
+
+body13x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body13x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+	ADDQ   DX, SI
+	VADDPS (SI), Z24, Z24
+	VADDPS (SI)(BX*1), Z25, Z25
+
+body13x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body13x2limited
+	VBROADCASTSS 212(AX), Z26
+	VBROADCASTSS 216(AX), Z28
+	VMAXPS       Z0, Z26, Z0
+	VMINPS       Z0, Z28, Z0
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z28, Z1
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z28, Z2
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z28, Z3
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z28, Z4
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z28, Z5
+	VMAXPS       Z6, Z26, Z6
+	VMINPS       Z6, Z28, Z6
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z28, Z7
+	VMAXPS       Z8, Z26, Z8
+	VMINPS       Z8, Z28, Z8
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z28, Z9
+	VMAXPS       Z10, Z26, Z10
+	VMINPS       Z10, Z28, Z10
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z28, Z11
+	VMAXPS       Z12, Z26, Z12
+	VMINPS       Z12, Z28, Z12
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z28, Z13
+	VMAXPS       Z14, Z26, Z14
+	VMINPS       Z14, Z28, Z14
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z28, Z15
+	VMAXPS       Z16, Z26, Z16
+	VMINPS       Z16, Z28, Z16
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z28, Z17
+	VMAXPS       Z18, Z26, Z18
+	VMINPS       Z18, Z28, Z18
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z28, Z19
+	VMAXPS       Z20, Z26, Z20
+	VMINPS       Z20, Z28, Z20
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z28, Z21
+	VMAXPS       Z22, Z26, Z22
+	VMINPS       Z22, Z28, Z22
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z28, Z23
+	VMAXPS       Z24, Z26, Z24
+	VMINPS       Z24, Z28, Z24
+	VMAXPS       Z25, Z26, Z25
+	VMINPS       Z25, Z28, Z25
+
+body13x2limited:
+	MOVQ    CX, AX
 	VMOVUPS Z0, (AX)
-	VADDPS  64(AX), Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VADDPS  128(AX), Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z3, Z3
-	VMOVUPS Z3, (AX)
-	VADDPS  64(AX), Z4, Z4
-	VMOVUPS Z4, 64(AX)
-	VADDPS  128(AX), Z5, Z5
-	VMOVUPS Z5, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z6, (AX)
-	VADDPS  64(AX), Z7, Z7
-	VMOVUPS Z7, 64(AX)
-	VADDPS  128(AX), Z8, Z8
-	VMOVUPS Z8, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z9, Z9
-	VMOVUPS Z9, (AX)
-	VADDPS  64(AX), Z10, Z10
-	VMOVUPS Z10, 64(AX)
-	VADDPS  128(AX), Z11, Z11
-	VMOVUPS Z11, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z12, (AX)
-	VADDPS  64(AX), Z13, Z13
-	VMOVUPS Z13, 64(AX)
-	VADDPS  128(AX), Z14, Z14
-	VMOVUPS Z14, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z15, Z15
-	VMOVUPS Z15, (AX)
-	VADDPS  64(AX), Z16, Z16
-	VMOVUPS Z16, 64(AX)
-	VADDPS  128(AX), Z17, Z17
-	VMOVUPS Z17, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z18, Z18
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
+	ADDQ    DX, AX
 	VMOVUPS Z18, (AX)
-	VADDPS  64(AX), Z19, Z19
-	VMOVUPS Z19, 64(AX)
-	VADDPS  128(AX), Z20, Z20
-	VMOVUPS Z20, 128(AX)
-	ADDQ    CX, AX
-	VADDPS  (AX), Z21, Z21
-	VMOVUPS Z21, (AX)
-	VADDPS  64(AX), Z22, Z22
-	VMOVUPS Z22, 64(AX)
-	VADDPS  128(AX), Z23, Z23
-	VMOVUPS Z23, 128(AX)
+	VMOVUPS Z19, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+rows14x2:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   152(AX), DI
+	SHLQ   $0x02, DI
+	MOVQ   168(AX), R8
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x2finish
+
+body14x2tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	LEAQ (R13)(CX*2), R14
+	ADDQ CX, R14
+
+body14x2term:
+	VMOVUPS      (DX), Z28
+	VMOVUPS      (DX)(BX*1), Z29
+	VBROADCASTSS (R10), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R10)(CX*1), Z31
+	VFMADD231PS  Z28, Z31, Z2
+	VFMADD231PS  Z29, Z31, Z3
+	VBROADCASTSS (R10)(CX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R11), Z31
+	VFMADD231PS  Z28, Z31, Z6
+	VFMADD231PS  Z29, Z31, Z7
+	VBROADCASTSS (R11)(CX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R11)(CX*2), Z31
+	VFMADD231PS  Z28, Z31, Z10
+	VFMADD231PS  Z29, Z31, Z11
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R12)(CX*1), Z31
+	VFMADD231PS  Z28, Z31, Z14
+	VFMADD231PS  Z29, Z31, Z15
+	VBROADCASTSS (R12)(CX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13), Z31
+	VFMADD231PS  Z28, Z31, Z18
+	VFMADD231PS  Z29, Z31, Z19
+	VBROADCASTSS (R13)(CX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(CX*2), Z31
+	VFMADD231PS  Z28, Z31, Z22
+	VFMADD231PS  Z29, Z31, Z23
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R14)(CX*1), Z31
+	VFMADD231PS  Z28, Z31, Z26
+	VFMADD231PS  Z29, Z31, Z27
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         SI, R13
+	ADDQ         SI, R14
+	DECQ         R9
+	JNZ          body14x2term
+	DECQ         AX
+	JNZ          body14x2tap
+
+body14x2finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body14x2biased
+	VMOVUPS (SI), Z28
+	VADDPS  Z28, Z0, Z0
+	VADDPS  Z28, Z2, Z2
+	VADDPS  Z28, Z4, Z4
+	VADDPS  Z28, Z6, Z6
+	VADDPS  Z28, Z8, Z8
+	VADDPS  Z28, Z10, Z10
+	VADDPS  Z28, Z12, Z12
+	VADDPS  Z28, Z14, Z14
+	VADDPS  Z28, Z16, Z16
+	VADDPS  Z28, Z18, Z18
+	VADDPS  Z28, Z20, Z20
+	VADDPS  Z28, Z22, Z22
+	VADDPS  Z28, Z24, Z24
+	VADDPS  Z28, Z26, Z26
+	VMOVUPS 64(SI), Z29
+	VADDPS  Z29, Z1, Z1
+	VADDPS  Z29, Z3, Z3
+	VADDPS  Z29, Z5, Z5
+	VADDPS  Z29, Z7, Z7
+	VADDPS  Z29, Z9, Z9
+	VADDPS  Z29, Z11, Z11
+	VADDPS  Z29, Z13, Z13
+	VADDPS  Z29, Z15, Z15
+	VADDPS  Z29, Z17, Z17
+	VADDPS  Z29, Z19, Z19
+	VADDPS  Z29, Z21, Z21
+	VADDPS  Z29, Z23, Z23
+	VADDPS  Z29, Z25, Z25
+	VADDPS  Z29, Z27, Z27
+
+body14x2biased:
+	CMPB   208(AX), $0x00
+	JEQ    body14x2added
+	MOVQ   CX, SI
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+	ADDQ   DX, SI
+	VADDPS (SI), Z24, Z24
+	VADDPS (SI)(BX*1), Z25, Z25
+	ADDQ   DX, SI
+	VADDPS (SI), Z26, Z26
+	VADDPS (SI)(BX*1), Z27, Z27
+
+body14x2added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body14x2summed
+	VADDPS (SI), Z0, Z0
+	VADDPS (SI)(BX*1), Z1, Z1
+	ADDQ   DX, SI
+	VADDPS (SI), Z2, Z2
+	VADDPS (SI)(BX*1), Z3, Z3
+	ADDQ   DX, SI
+	VADDPS (SI), Z4, Z4
+	VADDPS (SI)(BX*1), Z5, Z5
+	ADDQ   DX, SI
+	VADDPS (SI), Z6, Z6
+	VADDPS (SI)(BX*1), Z7, Z7
+	ADDQ   DX, SI
+	VADDPS (SI), Z8, Z8
+	VADDPS (SI)(BX*1), Z9, Z9
+	ADDQ   DX, SI
+	VADDPS (SI), Z10, Z10
+	VADDPS (SI)(BX*1), Z11, Z11
+	ADDQ   DX, SI
+	VADDPS (SI), Z12, Z12
+	VADDPS (SI)(BX*1), Z13, Z13
+	ADDQ   DX, SI
+	VADDPS (SI), Z14, Z14
+	VADDPS (SI)(BX*1), Z15, Z15
+	ADDQ   DX, SI
+	VADDPS (SI), Z16, Z16
+	VADDPS (SI)(BX*1), Z17, Z17
+	ADDQ   DX, SI
+	VADDPS (SI), Z18, Z18
+	VADDPS (SI)(BX*1), Z19, Z19
+	ADDQ   DX, SI
+	VADDPS (SI), Z20, Z20
+	VADDPS (SI)(BX*1), Z21, Z21
+	ADDQ   DX, SI
+	VADDPS (SI), Z22, Z22
+	VADDPS (SI)(BX*1), Z23, Z23
+	ADDQ   DX, SI
+	VADDPS (SI), Z24, Z24
+	VADDPS (SI)(BX*1), Z25, Z25
+	ADDQ   DX, SI
+	VADDPS (SI), Z26, Z26
+	VADDPS (SI)(BX*1), Z27, Z27
+
+body14x2summed:
+	CMPB         209(AX), $0x00
+	JEQ          body14x2limited
+	VBROADCASTSS 212(AX), Z28
+	VBROADCASTSS 216(AX), Z30
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z30, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z30, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z30, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z30, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z30, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z30, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z30, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z30, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z30, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z30, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z30, Z23
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z30, Z24
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z30, Z25
+	VMAXPS       Z26, Z28, Z26
+	VMINPS       Z26, Z30, Z26
+	VMAXPS       Z27, Z28, Z27
+	VMINPS       Z27, Z30, Z27
+
+body14x2limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, (AX)(BX*1)
+	ADDQ    DX, AX
+	VMOVUPS Z26, (AX)
+	VMOVUPS Z27, (AX)(BX*1)
+	VZEROUPPER
+	RET
+
+// func lanesAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·lanesAVX512(SB), NOSPLIT, $0-8
+	MOVQ   t+0(FP), AX
+	MOVQ   192(AX), AX
+	CMPQ   AX, $0x0e
+	JEQ    rows14x1
+	CMPQ   AX, $0x0d
+	JEQ    rows13x1
+	CMPQ   AX, $0x0c
+	JEQ    rows12x1
+	CMPQ   AX, $0x0b
+	JEQ    rows11x1
+	CMPQ   AX, $0x0a
+	JEQ    rows10x1
+	CMPQ   AX, $0x09
+	JEQ    rows9x1
+	CMPQ   AX, $0x08
+	JEQ    rows8x1
+	CMPQ   AX, $0x07
+	JEQ    rows7x1
+	CMPQ   AX, $0x06
+	JEQ    rows6x1
+	CMPQ   AX, $0x05
+	JEQ    rows5x1
+	CMPQ   AX, $0x04
+	JEQ    rows4x1
+	CMPQ   AX, $0x03
+	JEQ    rows3x1
+	CMPQ   AX, $0x02
+	JEQ    rows2x1
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), CX
+	MOVQ   160(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   120(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   152(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   168(AX), SI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body1x1finish
+
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
+
+body1x1term:
+	VMOVUPS     (CX), Z1
+	VFMADD231PS (R8), Z1, Z0
+	ADDQ        BX, CX
+	ADDQ        DX, R8
+	DECQ        DI
+	JNZ         body1x1term
+	DECQ        AX
+	JNZ         body1x1tap
+
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    40(AX), DX
+	TESTQ   DX, DX
+	JZ      body1x1biased
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+
+body1x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x1added
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, Z0
+
+body1x1added:
+	MOVQ   64(AX), DX
+	TESTQ  DX, DX
+	JZ     body1x1summed
+	VADDPS (DX), Z0, Z0
+
+body1x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x1limited
+	VBROADCASTSS 212(AX), Z1
+	VBROADCASTSS 216(AX), Z2
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z2, Z0
+
+body1x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+rows2x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body2x1finish
+
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS     (DX), Z2
+	VFMADD231PS (R9), Z2, Z0
+	VFMADD231PS (R9)(CX*1), Z2, Z1
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
+	JNZ         body2x1term
+	DECQ        AX
+	JNZ         body2x1tap
+
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body2x1biased
+	VMOVUPS (BX), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+body2x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+
+body2x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body2x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+
+body2x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x1limited
+	VBROADCASTSS 212(AX), Z2
+	VBROADCASTSS 216(AX), Z3
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z3, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z3, Z1
+
+body2x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+rows3x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body3x1finish
+
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS     (DX), Z3
+	VFMADD231PS (R9), Z3, Z0
+	VFMADD231PS (R9)(CX*1), Z3, Z1
+	VFMADD231PS (R9)(CX*2), Z3, Z2
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
+	JNZ         body3x1term
+	DECQ        AX
+	JNZ         body3x1tap
+
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body3x1biased
+	VMOVUPS (BX), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+body3x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+
+body3x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body3x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+
+body3x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x1limited
+	VBROADCASTSS 212(AX), Z3
+	VBROADCASTSS 216(AX), Z4
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z4, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z4, Z2
+
+body3x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+rows4x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body4x1finish
+
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS     (DX), Z4
+	VFMADD231PS (R9), Z4, Z0
+	VFMADD231PS (R9)(CX*1), Z4, Z1
+	VFMADD231PS (R9)(CX*2), Z4, Z2
+	VFMADD231PS (R10), Z4, Z3
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body4x1term
+	DECQ        AX
+	JNZ         body4x1tap
+
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body4x1biased
+	VMOVUPS (BX), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+body4x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+
+body4x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body4x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+
+body4x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x1limited
+	VBROADCASTSS 212(AX), Z4
+	VBROADCASTSS 216(AX), Z5
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z5, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z5, Z3
+
+body4x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+rows5x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body5x1finish
+
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS     (DX), Z5
+	VFMADD231PS (R9), Z5, Z0
+	VFMADD231PS (R9)(CX*1), Z5, Z1
+	VFMADD231PS (R9)(CX*2), Z5, Z2
+	VFMADD231PS (R10), Z5, Z3
+	VFMADD231PS (R10)(CX*1), Z5, Z4
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body5x1term
+	DECQ        AX
+	JNZ         body5x1tap
+
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body5x1biased
+	VMOVUPS (BX), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+body5x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body5x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+
+body5x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body5x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+
+body5x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body5x1limited
+	VBROADCASTSS 212(AX), Z5
+	VBROADCASTSS 216(AX), Z6
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z6, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z6, Z4
+
+body5x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+rows6x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body6x1finish
+
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS     (DX), Z6
+	VFMADD231PS (R9), Z6, Z0
+	VFMADD231PS (R9)(CX*1), Z6, Z1
+	VFMADD231PS (R9)(CX*2), Z6, Z2
+	VFMADD231PS (R10), Z6, Z3
+	VFMADD231PS (R10)(CX*1), Z6, Z4
+	VFMADD231PS (R10)(CX*2), Z6, Z5
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	DECQ        R8
+	JNZ         body6x1term
+	DECQ        AX
+	JNZ         body6x1tap
+
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body6x1biased
+	VMOVUPS (BX), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+body6x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body6x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+
+body6x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body6x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+
+body6x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body6x1limited
+	VBROADCASTSS 212(AX), Z6
+	VBROADCASTSS 216(AX), Z7
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z7, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z7, Z5
+
+body6x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET
+
+rows7x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body7x1finish
+
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS     (DX), Z7
+	VFMADD231PS (R9), Z7, Z0
+	VFMADD231PS (R9)(CX*1), Z7, Z1
+	VFMADD231PS (R9)(CX*2), Z7, Z2
+	VFMADD231PS (R10), Z7, Z3
+	VFMADD231PS (R10)(CX*1), Z7, Z4
+	VFMADD231PS (R10)(CX*2), Z7, Z5
+	VFMADD231PS (R11), Z7, Z6
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body7x1term
+	DECQ        AX
+	JNZ         body7x1tap
+
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+body7x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body7x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+
+body7x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body7x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+
+body7x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body7x1limited
+	VBROADCASTSS 212(AX), Z7
+	VBROADCASTSS 216(AX), Z8
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z8, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z8, Z6
+
+body7x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VZEROUPPER
+	RET
+
+rows8x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body8x1finish
+
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS     (DX), Z8
+	VFMADD231PS (R9), Z8, Z0
+	VFMADD231PS (R9)(CX*1), Z8, Z1
+	VFMADD231PS (R9)(CX*2), Z8, Z2
+	VFMADD231PS (R10), Z8, Z3
+	VFMADD231PS (R10)(CX*1), Z8, Z4
+	VFMADD231PS (R10)(CX*2), Z8, Z5
+	VFMADD231PS (R11), Z8, Z6
+	VFMADD231PS (R11)(CX*1), Z8, Z7
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body8x1term
+	DECQ        AX
+	JNZ         body8x1tap
+
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+body8x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body8x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+
+body8x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body8x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+
+body8x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body8x1limited
+	VBROADCASTSS 212(AX), Z8
+	VBROADCASTSS 216(AX), Z9
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z9, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z9, Z7
+
+body8x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	VZEROUPPER
+	RET
+
+rows9x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body9x1finish
+
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS     (DX), Z9
+	VFMADD231PS (R9), Z9, Z0
+	VFMADD231PS (R9)(CX*1), Z9, Z1
+	VFMADD231PS (R9)(CX*2), Z9, Z2
+	VFMADD231PS (R10), Z9, Z3
+	VFMADD231PS (R10)(CX*1), Z9, Z4
+	VFMADD231PS (R10)(CX*2), Z9, Z5
+	VFMADD231PS (R11), Z9, Z6
+	VFMADD231PS (R11)(CX*1), Z9, Z7
+	VFMADD231PS (R11)(CX*2), Z9, Z8
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body9x1term
+	DECQ        AX
+	JNZ         body9x1tap
+
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+body9x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body9x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+
+body9x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body9x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+
+body9x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body9x1limited
+	VBROADCASTSS 212(AX), Z9
+	VBROADCASTSS 216(AX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z10, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z10, Z8
+
+body9x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VZEROUPPER
+	RET
+
+rows10x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body10x1finish
+
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS     (DX), Z10
+	VFMADD231PS (R9), Z10, Z0
+	VFMADD231PS (R9)(CX*1), Z10, Z1
+	VFMADD231PS (R9)(CX*2), Z10, Z2
+	VFMADD231PS (R10), Z10, Z3
+	VFMADD231PS (R10)(CX*1), Z10, Z4
+	VFMADD231PS (R10)(CX*2), Z10, Z5
+	VFMADD231PS (R11), Z10, Z6
+	VFMADD231PS (R11)(CX*1), Z10, Z7
+	VFMADD231PS (R11)(CX*2), Z10, Z8
+	VFMADD231PS (R12), Z10, Z9
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body10x1term
+	DECQ        AX
+	JNZ         body10x1tap
+
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+body10x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body10x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+
+body10x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body10x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+
+body10x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body10x1limited
+	VBROADCASTSS 212(AX), Z10
+	VBROADCASTSS 216(AX), Z11
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z11, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z11, Z9
+
+body10x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	VZEROUPPER
+	RET
+
+rows11x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS     (DX), Z11
+	VFMADD231PS (R9), Z11, Z0
+	VFMADD231PS (R9)(CX*1), Z11, Z1
+	VFMADD231PS (R9)(CX*2), Z11, Z2
+	VFMADD231PS (R10), Z11, Z3
+	VFMADD231PS (R10)(CX*1), Z11, Z4
+	VFMADD231PS (R10)(CX*2), Z11, Z5
+	VFMADD231PS (R11), Z11, Z6
+	VFMADD231PS (R11)(CX*1), Z11, Z7
+	VFMADD231PS (R11)(CX*2), Z11, Z8
+	VFMADD231PS (R12), Z11, Z9
+	VFMADD231PS (R12)(CX*1), Z11, Z10
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body11x1term
+	DECQ        AX
+	JNZ         body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+body11x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body11x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+
+body11x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body11x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+
+body11x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body11x1limited
+	VBROADCASTSS 212(AX), Z11
+	VBROADCASTSS 216(AX), Z12
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z12, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z12, Z10
+
+body11x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body12x1finish
+
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS     (DX), Z12
+	VFMADD231PS (R9), Z12, Z0
+	VFMADD231PS (R9)(CX*1), Z12, Z1
+	VFMADD231PS (R9)(CX*2), Z12, Z2
+	VFMADD231PS (R10), Z12, Z3
+	VFMADD231PS (R10)(CX*1), Z12, Z4
+	VFMADD231PS (R10)(CX*2), Z12, Z5
+	VFMADD231PS (R11), Z12, Z6
+	VFMADD231PS (R11)(CX*1), Z12, Z7
+	VFMADD231PS (R11)(CX*2), Z12, Z8
+	VFMADD231PS (R12), Z12, Z9
+	VFMADD231PS (R12)(CX*1), Z12, Z10
+	VFMADD231PS (R12)(CX*2), Z12, Z11
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body12x1term
+	DECQ        AX
+	JNZ         body12x1tap
+
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+body12x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body12x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+
+body12x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body12x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+
+body12x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body12x1limited
+	VBROADCASTSS 212(AX), Z12
+	VBROADCASTSS 216(AX), Z13
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z13, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z13, Z11
+
+body12x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	VZEROUPPER
+	RET
+
+rows13x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body13x1finish
+
+body13x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body13x1term:
+	VMOVUPS     (DX), Z13
+	VFMADD231PS (R9), Z13, Z0
+	VFMADD231PS (R9)(CX*1), Z13, Z1
+	VFMADD231PS (R9)(CX*2), Z13, Z2
+	VFMADD231PS (R10), Z13, Z3
+	VFMADD231PS (R10)(CX*1), Z13, Z4
+	VFMADD231PS (R10)(CX*2), Z13, Z5
+	VFMADD231PS (R11), Z13, Z6
+	VFMADD231PS (R11)(CX*1), Z13, Z7
+	VFMADD231PS (R11)(CX*2), Z13, Z8
+	VFMADD231PS (R12), Z13, Z9
+	VFMADD231PS (R12)(CX*1), Z13, Z10
+	VFMADD231PS (R12)(CX*2), Z13, Z11
+	VFMADD231PS (R13), Z13, Z12
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	ADDQ        BX, R13
+	DECQ        R8
+	JNZ         body13x1term
+	DECQ        AX
+	JNZ         body13x1tap
+
+body13x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body13x1biased
+	VMOVUPS (BX), Z13
+	VADDPS  Z13, Z0, Z0
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z2, Z2
+	VADDPS  Z13, Z3, Z3
+	VADDPS  Z13, Z4, Z4
+	VADDPS  Z13, Z5, Z5
+	VADDPS  Z13, Z6, Z6
+	VADDPS  Z13, Z7, Z7
+	VADDPS  Z13, Z8, Z8
+	VADDPS  Z13, Z9, Z9
+	VADDPS  Z13, Z10, Z10
+	VADDPS  Z13, Z11, Z11
+	VADDPS  Z13, Z12, Z12
+
+body13x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body13x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+
+body13x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body13x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+
+body13x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body13x1limited
+	VBROADCASTSS 212(AX), Z13
+	VBROADCASTSS 216(AX), Z14
+	VMAXPS       Z0, Z13, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z13, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z13, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z13, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z13, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z13, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z13, Z11
+	VMINPS       Z11, Z14, Z11
+	VMAXPS       Z12, Z13, Z12
+	VMINPS       Z12, Z14, Z12
+
+body13x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VZEROUPPER
+	RET
+
+rows14x1:
+	MOVQ   t+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   112(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   128(AX), DX
+	MOVQ   160(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   120(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   152(AX), SI
+	SHLQ   $0x02, SI
+	MOVQ   168(AX), DI
+	MOVQ   176(AX), AX
+	TESTQ  AX, AX
+	JZ     body14x1finish
+
+body14x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body14x1term:
+	VMOVUPS     (DX), Z14
+	VFMADD231PS (R9), Z14, Z0
+	VFMADD231PS (R9)(CX*1), Z14, Z1
+	VFMADD231PS (R9)(CX*2), Z14, Z2
+	VFMADD231PS (R10), Z14, Z3
+	VFMADD231PS (R10)(CX*1), Z14, Z4
+	VFMADD231PS (R10)(CX*2), Z14, Z5
+	VFMADD231PS (R11), Z14, Z6
+	VFMADD231PS (R11)(CX*1), Z14, Z7
+	VFMADD231PS (R11)(CX*2), Z14, Z8
+	VFMADD231PS (R12), Z14, Z9
+	VFMADD231PS (R12)(CX*1), Z14, Z10
+	VFMADD231PS (R12)(CX*2), Z14, Z11
+	VFMADD231PS (R13), Z14, Z12
+	VFMADD231PS (R13)(CX*1), Z14, Z13
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	ADDQ        BX, R13
+	DECQ        R8
+	JNZ         body14x1term
+	DECQ        AX
+	JNZ         body14x1tap
+
+body14x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body14x1biased
+	VMOVUPS (BX), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z12, Z12
+	VADDPS  Z14, Z13, Z13
+
+body14x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body14x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+	ADDQ   DX, BX
+	VADDPS (BX), Z13, Z13
+
+body14x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body14x1summed
+	VADDPS (BX), Z0, Z0
+	ADDQ   DX, BX
+	VADDPS (BX), Z1, Z1
+	ADDQ   DX, BX
+	VADDPS (BX), Z2, Z2
+	ADDQ   DX, BX
+	VADDPS (BX), Z3, Z3
+	ADDQ   DX, BX
+	VADDPS (BX), Z4, Z4
+	ADDQ   DX, BX
+	VADDPS (BX), Z5, Z5
+	ADDQ   DX, BX
+	VADDPS (BX), Z6, Z6
+	ADDQ   DX, BX
+	VADDPS (BX), Z7, Z7
+	ADDQ   DX, BX
+	VADDPS (BX), Z8, Z8
+	ADDQ   DX, BX
+	VADDPS (BX), Z9, Z9
+	ADDQ   DX, BX
+	VADDPS (BX), Z10, Z10
+	ADDQ   DX, BX
+	VADDPS (BX), Z11, Z11
+	ADDQ   DX, BX
+	VADDPS (BX), Z12, Z12
+	ADDQ   DX, BX
+	VADDPS (BX), Z13, Z13
+
+body14x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body14x1limited
+	VBROADCASTSS 212(AX), Z14
+	VBROADCASTSS 216(AX), Z15
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z15, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z15, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z15, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z15, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z15, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z15, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z15, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z15, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z15, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z15, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z15, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z15, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z15, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z15, Z13
+
+body14x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z13, (AX)
+	VZEROUPPER
+	RET
+
+// func mostAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·mostAVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         192(AX), AX
+	CMPQ         AX, $0x0e
+	JEQ          rows14x1
+	CMPQ         AX, $0x0d
+	JEQ          rows13x1
+	CMPQ         AX, $0x0c
+	JEQ          rows12x1
+	CMPQ         AX, $0x0b
+	JEQ          rows11x1
+	CMPQ         AX, $0x0a
+	JEQ          rows10x1
+	CMPQ         AX, $0x09
+	JEQ          rows9x1
+	CMPQ         AX, $0x08
+	JEQ          rows8x1
+	CMPQ         AX, $0x07
+	JEQ          rows7x1
+	CMPQ         AX, $0x06
+	JEQ          rows6x1
+	CMPQ         AX, $0x05
+	JEQ          rows5x1
+	CMPQ         AX, $0x04
+	JEQ          rows4x1
+	CMPQ         AX, $0x03
+	JEQ          rows3x1
+	CMPQ         AX, $0x02
+	JEQ          rows2x1
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), CX
+	MOVQ         160(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         152(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         168(AX), SI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body1x1finish
+
+body1x1tap:
+	MOVQ (SI), R8
+	MOVQ 8(SI), DI
+	ADDQ $0x10, SI
+	MOVQ t+0(FP), R9
+	MOVQ 88(R9), R9
+	LEAQ (R9)(R8*4), R8
+
+body1x1term:
+	VMOVUPS (R8), Z2
+	VMAXPS  Z0, Z2, Z0
+	VCMPPS  $0x03, Z2, Z2, K1
+	VMOVAPS Z2, K1, Z0
+	ADDQ    BX, CX
+	ADDQ    DX, R8
+	DECQ    DI
+	JNZ     body1x1term
+	DECQ    AX
+	JNZ     body1x1tap
+
+body1x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+rows2x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body2x1finish
+
+body2x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body2x1term:
+	VMOVUPS (R9), Z3
+	VMAXPS  Z0, Z3, Z0
+	VCMPPS  $0x03, Z3, Z3, K1
+	VMOVAPS Z3, K1, Z0
+	VMOVUPS (R9)(CX*1), Z4
+	VMAXPS  Z1, Z4, Z1
+	VCMPPS  $0x03, Z4, Z4, K1
+	VMOVAPS Z4, K1, Z1
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	DECQ    R8
+	JNZ     body2x1term
+	DECQ    AX
+	JNZ     body2x1tap
+
+body2x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	VZEROUPPER
+	RET
+
+rows3x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body3x1finish
+
+body3x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body3x1term:
+	VMOVUPS (R9), Z4
+	VMAXPS  Z0, Z4, Z0
+	VCMPPS  $0x03, Z4, Z4, K1
+	VMOVAPS Z4, K1, Z0
+	VMOVUPS (R9)(CX*1), Z5
+	VMAXPS  Z1, Z5, Z1
+	VCMPPS  $0x03, Z5, Z5, K1
+	VMOVAPS Z5, K1, Z1
+	VMOVUPS (R9)(CX*2), Z6
+	VMAXPS  Z2, Z6, Z2
+	VCMPPS  $0x03, Z6, Z6, K1
+	VMOVAPS Z6, K1, Z2
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	DECQ    R8
+	JNZ     body3x1term
+	DECQ    AX
+	JNZ     body3x1tap
+
+body3x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+rows4x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body4x1finish
+
+body4x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body4x1term:
+	VMOVUPS (R9), Z5
+	VMAXPS  Z0, Z5, Z0
+	VCMPPS  $0x03, Z5, Z5, K1
+	VMOVAPS Z5, K1, Z0
+	VMOVUPS (R9)(CX*1), Z6
+	VMAXPS  Z1, Z6, Z1
+	VCMPPS  $0x03, Z6, Z6, K1
+	VMOVAPS Z6, K1, Z1
+	VMOVUPS (R9)(CX*2), Z7
+	VMAXPS  Z2, Z7, Z2
+	VCMPPS  $0x03, Z7, Z7, K1
+	VMOVAPS Z7, K1, Z2
+	VMOVUPS (R10), Z8
+	VMAXPS  Z3, Z8, Z3
+	VCMPPS  $0x03, Z8, Z8, K1
+	VMOVAPS Z8, K1, Z3
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R8
+	JNZ     body4x1term
+	DECQ    AX
+	JNZ     body4x1tap
+
+body4x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+rows5x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body5x1finish
+
+body5x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body5x1term:
+	VMOVUPS (R9), Z6
+	VMAXPS  Z0, Z6, Z0
+	VCMPPS  $0x03, Z6, Z6, K1
+	VMOVAPS Z6, K1, Z0
+	VMOVUPS (R9)(CX*1), Z7
+	VMAXPS  Z1, Z7, Z1
+	VCMPPS  $0x03, Z7, Z7, K1
+	VMOVAPS Z7, K1, Z1
+	VMOVUPS (R9)(CX*2), Z8
+	VMAXPS  Z2, Z8, Z2
+	VCMPPS  $0x03, Z8, Z8, K1
+	VMOVAPS Z8, K1, Z2
+	VMOVUPS (R10), Z9
+	VMAXPS  Z3, Z9, Z3
+	VCMPPS  $0x03, Z9, Z9, K1
+	VMOVAPS Z9, K1, Z3
+	VMOVUPS (R10)(CX*1), Z10
+	VMAXPS  Z4, Z10, Z4
+	VCMPPS  $0x03, Z10, Z10, K1
+	VMOVAPS Z10, K1, Z4
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R8
+	JNZ     body5x1term
+	DECQ    AX
+	JNZ     body5x1tap
+
+body5x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+rows6x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body6x1finish
+
+body6x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+
+body6x1term:
+	VMOVUPS (R9), Z7
+	VMAXPS  Z0, Z7, Z0
+	VCMPPS  $0x03, Z7, Z7, K1
+	VMOVAPS Z7, K1, Z0
+	VMOVUPS (R9)(CX*1), Z8
+	VMAXPS  Z1, Z8, Z1
+	VCMPPS  $0x03, Z8, Z8, K1
+	VMOVAPS Z8, K1, Z1
+	VMOVUPS (R9)(CX*2), Z9
+	VMAXPS  Z2, Z9, Z2
+	VCMPPS  $0x03, Z9, Z9, K1
+	VMOVAPS Z9, K1, Z2
+	VMOVUPS (R10), Z10
+	VMAXPS  Z3, Z10, Z3
+	VCMPPS  $0x03, Z10, Z10, K1
+	VMOVAPS Z10, K1, Z3
+	VMOVUPS (R10)(CX*1), Z11
+	VMAXPS  Z4, Z11, Z4
+	VCMPPS  $0x03, Z11, Z11, K1
+	VMOVAPS Z11, K1, Z4
+	VMOVUPS (R10)(CX*2), Z12
+	VMAXPS  Z5, Z12, Z5
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z5
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	DECQ    R8
+	JNZ     body6x1term
+	DECQ    AX
+	JNZ     body6x1tap
+
+body6x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET
+
+rows7x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body7x1finish
+
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS (R9), Z8
+	VMAXPS  Z0, Z8, Z0
+	VCMPPS  $0x03, Z8, Z8, K1
+	VMOVAPS Z8, K1, Z0
+	VMOVUPS (R9)(CX*1), Z9
+	VMAXPS  Z1, Z9, Z1
+	VCMPPS  $0x03, Z9, Z9, K1
+	VMOVAPS Z9, K1, Z1
+	VMOVUPS (R9)(CX*2), Z10
+	VMAXPS  Z2, Z10, Z2
+	VCMPPS  $0x03, Z10, Z10, K1
+	VMOVAPS Z10, K1, Z2
+	VMOVUPS (R10), Z11
+	VMAXPS  Z3, Z11, Z3
+	VCMPPS  $0x03, Z11, Z11, K1
+	VMOVAPS Z11, K1, Z3
+	VMOVUPS (R10)(CX*1), Z12
+	VMAXPS  Z4, Z12, Z4
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z4
+	VMOVUPS (R10)(CX*2), Z13
+	VMAXPS  Z5, Z13, Z5
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z5
+	VMOVUPS (R11), Z14
+	VMAXPS  Z6, Z14, Z6
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z6
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	DECQ    R8
+	JNZ     body7x1term
+	DECQ    AX
+	JNZ     body7x1tap
+
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	VZEROUPPER
+	RET
+
+rows8x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body8x1finish
+
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS (R9), Z9
+	VMAXPS  Z0, Z9, Z0
+	VCMPPS  $0x03, Z9, Z9, K1
+	VMOVAPS Z9, K1, Z0
+	VMOVUPS (R9)(CX*1), Z10
+	VMAXPS  Z1, Z10, Z1
+	VCMPPS  $0x03, Z10, Z10, K1
+	VMOVAPS Z10, K1, Z1
+	VMOVUPS (R9)(CX*2), Z11
+	VMAXPS  Z2, Z11, Z2
+	VCMPPS  $0x03, Z11, Z11, K1
+	VMOVAPS Z11, K1, Z2
+	VMOVUPS (R10), Z12
+	VMAXPS  Z3, Z12, Z3
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z3
+	VMOVUPS (R10)(CX*1), Z13
+	VMAXPS  Z4, Z13, Z4
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z4
+	VMOVUPS (R10)(CX*2), Z14
+	VMAXPS  Z5, Z14, Z5
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z5
+	VMOVUPS (R11), Z15
+	VMAXPS  Z6, Z15, Z6
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z6
+	VMOVUPS (R11)(CX*1), Z16
+	VMAXPS  Z7, Z16, Z7
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z7
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	DECQ    R8
+	JNZ     body8x1term
+	DECQ    AX
+	JNZ     body8x1tap
+
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	VZEROUPPER
+	RET
+
+rows9x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body9x1finish
+
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS (R9), Z10
+	VMAXPS  Z0, Z10, Z0
+	VCMPPS  $0x03, Z10, Z10, K1
+	VMOVAPS Z10, K1, Z0
+	VMOVUPS (R9)(CX*1), Z11
+	VMAXPS  Z1, Z11, Z1
+	VCMPPS  $0x03, Z11, Z11, K1
+	VMOVAPS Z11, K1, Z1
+	VMOVUPS (R9)(CX*2), Z12
+	VMAXPS  Z2, Z12, Z2
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z2
+	VMOVUPS (R10), Z13
+	VMAXPS  Z3, Z13, Z3
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z3
+	VMOVUPS (R10)(CX*1), Z14
+	VMAXPS  Z4, Z14, Z4
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z4
+	VMOVUPS (R10)(CX*2), Z15
+	VMAXPS  Z5, Z15, Z5
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z5
+	VMOVUPS (R11), Z16
+	VMAXPS  Z6, Z16, Z6
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z6
+	VMOVUPS (R11)(CX*1), Z17
+	VMAXPS  Z7, Z17, Z7
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z7
+	VMOVUPS (R11)(CX*2), Z18
+	VMAXPS  Z8, Z18, Z8
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z8
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	DECQ    R8
+	JNZ     body9x1term
+	DECQ    AX
+	JNZ     body9x1tap
+
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	VZEROUPPER
+	RET
+
+rows10x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	VMOVAPS      Z0, Z9
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body10x1finish
+
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS (R9), Z11
+	VMAXPS  Z0, Z11, Z0
+	VCMPPS  $0x03, Z11, Z11, K1
+	VMOVAPS Z11, K1, Z0
+	VMOVUPS (R9)(CX*1), Z12
+	VMAXPS  Z1, Z12, Z1
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z1
+	VMOVUPS (R9)(CX*2), Z13
+	VMAXPS  Z2, Z13, Z2
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z2
+	VMOVUPS (R10), Z14
+	VMAXPS  Z3, Z14, Z3
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z3
+	VMOVUPS (R10)(CX*1), Z15
+	VMAXPS  Z4, Z15, Z4
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z4
+	VMOVUPS (R10)(CX*2), Z16
+	VMAXPS  Z5, Z16, Z5
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z5
+	VMOVUPS (R11), Z17
+	VMAXPS  Z6, Z17, Z6
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z6
+	VMOVUPS (R11)(CX*1), Z18
+	VMAXPS  Z7, Z18, Z7
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z7
+	VMOVUPS (R11)(CX*2), Z19
+	VMAXPS  Z8, Z19, Z8
+	VCMPPS  $0x03, Z19, Z19, K1
+	VMOVAPS Z19, K1, Z8
+	VMOVUPS (R12), Z20
+	VMAXPS  Z9, Z20, Z9
+	VCMPPS  $0x03, Z20, Z20, K1
+	VMOVAPS Z20, K1, Z9
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R12
+	DECQ    R8
+	JNZ     body10x1term
+	DECQ    AX
+	JNZ     body10x1tap
+
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	VZEROUPPER
+	RET
+
+rows11x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	VMOVAPS      Z0, Z9
+	VMOVAPS      Z0, Z10
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS (R9), Z12
+	VMAXPS  Z0, Z12, Z0
+	VCMPPS  $0x03, Z12, Z12, K1
+	VMOVAPS Z12, K1, Z0
+	VMOVUPS (R9)(CX*1), Z13
+	VMAXPS  Z1, Z13, Z1
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z1
+	VMOVUPS (R9)(CX*2), Z14
+	VMAXPS  Z2, Z14, Z2
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z2
+	VMOVUPS (R10), Z15
+	VMAXPS  Z3, Z15, Z3
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z3
+	VMOVUPS (R10)(CX*1), Z16
+	VMAXPS  Z4, Z16, Z4
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z4
+	VMOVUPS (R10)(CX*2), Z17
+	VMAXPS  Z5, Z17, Z5
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z5
+	VMOVUPS (R11), Z18
+	VMAXPS  Z6, Z18, Z6
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z6
+	VMOVUPS (R11)(CX*1), Z19
+	VMAXPS  Z7, Z19, Z7
+	VCMPPS  $0x03, Z19, Z19, K1
+	VMOVAPS Z19, K1, Z7
+	VMOVUPS (R11)(CX*2), Z20
+	VMAXPS  Z8, Z20, Z8
+	VCMPPS  $0x03, Z20, Z20, K1
+	VMOVAPS Z20, K1, Z8
+	VMOVUPS (R12), Z21
+	VMAXPS  Z9, Z21, Z9
+	VCMPPS  $0x03, Z21, Z21, K1
+	VMOVAPS Z21, K1, Z9
+	VMOVUPS (R12)(CX*1), Z22
+	VMAXPS  Z10, Z22, Z10
+	VCMPPS  $0x03, Z22, Z22, K1
+	VMOVAPS Z22, K1, Z10
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R12
+	DECQ    R8
+	JNZ     body11x1term
+	DECQ    AX
+	JNZ     body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	VMOVAPS      Z0, Z9
+	VMOVAPS      Z0, Z10
+	VMOVAPS      Z0, Z11
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body12x1finish
+
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS (R9), Z13
+	VMAXPS  Z0, Z13, Z0
+	VCMPPS  $0x03, Z13, Z13, K1
+	VMOVAPS Z13, K1, Z0
+	VMOVUPS (R9)(CX*1), Z14
+	VMAXPS  Z1, Z14, Z1
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z1
+	VMOVUPS (R9)(CX*2), Z15
+	VMAXPS  Z2, Z15, Z2
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z2
+	VMOVUPS (R10), Z16
+	VMAXPS  Z3, Z16, Z3
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z3
+	VMOVUPS (R10)(CX*1), Z17
+	VMAXPS  Z4, Z17, Z4
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z4
+	VMOVUPS (R10)(CX*2), Z18
+	VMAXPS  Z5, Z18, Z5
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z5
+	VMOVUPS (R11), Z19
+	VMAXPS  Z6, Z19, Z6
+	VCMPPS  $0x03, Z19, Z19, K1
+	VMOVAPS Z19, K1, Z6
+	VMOVUPS (R11)(CX*1), Z20
+	VMAXPS  Z7, Z20, Z7
+	VCMPPS  $0x03, Z20, Z20, K1
+	VMOVAPS Z20, K1, Z7
+	VMOVUPS (R11)(CX*2), Z21
+	VMAXPS  Z8, Z21, Z8
+	VCMPPS  $0x03, Z21, Z21, K1
+	VMOVAPS Z21, K1, Z8
+	VMOVUPS (R12), Z22
+	VMAXPS  Z9, Z22, Z9
+	VCMPPS  $0x03, Z22, Z22, K1
+	VMOVAPS Z22, K1, Z9
+	VMOVUPS (R12)(CX*1), Z23
+	VMAXPS  Z10, Z23, Z10
+	VCMPPS  $0x03, Z23, Z23, K1
+	VMOVAPS Z23, K1, Z10
+	VMOVUPS (R12)(CX*2), Z24
+	VMAXPS  Z11, Z24, Z11
+	VCMPPS  $0x03, Z24, Z24, K1
+	VMOVAPS Z24, K1, Z11
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R12
+	DECQ    R8
+	JNZ     body12x1term
+	DECQ    AX
+	JNZ     body12x1tap
+
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	VZEROUPPER
+	RET
+
+rows13x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	VMOVAPS      Z0, Z9
+	VMOVAPS      Z0, Z10
+	VMOVAPS      Z0, Z11
+	VMOVAPS      Z0, Z12
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body13x1finish
+
+body13x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body13x1term:
+	VMOVUPS (R9), Z14
+	VMAXPS  Z0, Z14, Z0
+	VCMPPS  $0x03, Z14, Z14, K1
+	VMOVAPS Z14, K1, Z0
+	VMOVUPS (R9)(CX*1), Z15
+	VMAXPS  Z1, Z15, Z1
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z1
+	VMOVUPS (R9)(CX*2), Z16
+	VMAXPS  Z2, Z16, Z2
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z2
+	VMOVUPS (R10), Z17
+	VMAXPS  Z3, Z17, Z3
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z3
+	VMOVUPS (R10)(CX*1), Z18
+	VMAXPS  Z4, Z18, Z4
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z4
+	VMOVUPS (R10)(CX*2), Z19
+	VMAXPS  Z5, Z19, Z5
+	VCMPPS  $0x03, Z19, Z19, K1
+	VMOVAPS Z19, K1, Z5
+	VMOVUPS (R11), Z20
+	VMAXPS  Z6, Z20, Z6
+	VCMPPS  $0x03, Z20, Z20, K1
+	VMOVAPS Z20, K1, Z6
+	VMOVUPS (R11)(CX*1), Z21
+	VMAXPS  Z7, Z21, Z7
+	VCMPPS  $0x03, Z21, Z21, K1
+	VMOVAPS Z21, K1, Z7
+	VMOVUPS (R11)(CX*2), Z22
+	VMAXPS  Z8, Z22, Z8
+	VCMPPS  $0x03, Z22, Z22, K1
+	VMOVAPS Z22, K1, Z8
+	VMOVUPS (R12), Z23
+	VMAXPS  Z9, Z23, Z9
+	VCMPPS  $0x03, Z23, Z23, K1
+	VMOVAPS Z23, K1, Z9
+	VMOVUPS (R12)(CX*1), Z24
+	VMAXPS  Z10, Z24, Z10
+	VCMPPS  $0x03, Z24, Z24, K1
+	VMOVAPS Z24, K1, Z10
+	VMOVUPS (R12)(CX*2), Z25
+	VMAXPS  Z11, Z25, Z11
+	VCMPPS  $0x03, Z25, Z25, K1
+	VMOVAPS Z25, K1, Z11
+	VMOVUPS (R13), Z26
+	VMAXPS  Z12, Z26, Z12
+	VCMPPS  $0x03, Z26, Z26, K1
+	VMOVAPS Z26, K1, Z12
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R12
+	ADDQ    BX, R13
+	DECQ    R8
+	JNZ     body13x1term
+	DECQ    AX
+	JNZ     body13x1tap
+
+body13x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	VZEROUPPER
+	RET
+
+rows14x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Z0
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z0, Z2
+	VMOVAPS      Z0, Z3
+	VMOVAPS      Z0, Z4
+	VMOVAPS      Z0, Z5
+	VMOVAPS      Z0, Z6
+	VMOVAPS      Z0, Z7
+	VMOVAPS      Z0, Z8
+	VMOVAPS      Z0, Z9
+	VMOVAPS      Z0, Z10
+	VMOVAPS      Z0, Z11
+	VMOVAPS      Z0, Z12
+	VMOVAPS      Z0, Z13
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body14x1finish
+
+body14x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+
+body14x1term:
+	VMOVUPS (R9), Z15
+	VMAXPS  Z0, Z15, Z0
+	VCMPPS  $0x03, Z15, Z15, K1
+	VMOVAPS Z15, K1, Z0
+	VMOVUPS (R9)(CX*1), Z16
+	VMAXPS  Z1, Z16, Z1
+	VCMPPS  $0x03, Z16, Z16, K1
+	VMOVAPS Z16, K1, Z1
+	VMOVUPS (R9)(CX*2), Z17
+	VMAXPS  Z2, Z17, Z2
+	VCMPPS  $0x03, Z17, Z17, K1
+	VMOVAPS Z17, K1, Z2
+	VMOVUPS (R10), Z18
+	VMAXPS  Z3, Z18, Z3
+	VCMPPS  $0x03, Z18, Z18, K1
+	VMOVAPS Z18, K1, Z3
+	VMOVUPS (R10)(CX*1), Z19
+	VMAXPS  Z4, Z19, Z4
+	VCMPPS  $0x03, Z19, Z19, K1
+	VMOVAPS Z19, K1, Z4
+	VMOVUPS (R10)(CX*2), Z20
+	VMAXPS  Z5, Z20, Z5
+	VCMPPS  $0x03, Z20, Z20, K1
+	VMOVAPS Z20, K1, Z5
+	VMOVUPS (R11), Z21
+	VMAXPS  Z6, Z21, Z6
+	VCMPPS  $0x03, Z21, Z21, K1
+	VMOVAPS Z21, K1, Z6
+	VMOVUPS (R11)(CX*1), Z22
+	VMAXPS  Z7, Z22, Z7
+	VCMPPS  $0x03, Z22, Z22, K1
+	VMOVAPS Z22, K1, Z7
+	VMOVUPS (R11)(CX*2), Z23
+	VMAXPS  Z8, Z23, Z8
+	VCMPPS  $0x03, Z23, Z23, K1
+	VMOVAPS Z23, K1, Z8
+	VMOVUPS (R12), Z24
+	VMAXPS  Z9, Z24, Z9
+	VCMPPS  $0x03, Z24, Z24, K1
+	VMOVAPS Z24, K1, Z9
+	VMOVUPS (R12)(CX*1), Z25
+	VMAXPS  Z10, Z25, Z10
+	VCMPPS  $0x03, Z25, Z25, K1
+	VMOVAPS Z25, K1, Z10
+	VMOVUPS (R12)(CX*2), Z26
+	VMAXPS  Z11, Z26, Z11
+	VCMPPS  $0x03, Z26, Z26, K1
+	VMOVAPS Z26, K1, Z11
+	VMOVUPS (R13), Z27
+	VMAXPS  Z12, Z27, Z12
+	VCMPPS  $0x03, Z27, Z27, K1
+	VMOVAPS Z27, K1, Z12
+	VMOVUPS (R13)(CX*1), Z28
+	VMAXPS  Z13, Z28, Z13
+	VCMPPS  $0x03, Z28, Z28, K1
+	VMOVAPS Z28, K1, Z13
+	ADDQ    SI, DX
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, R12
+	ADDQ    BX, R13
+	DECQ    R8
+	JNZ     body14x1term
+	DECQ    AX
+	JNZ     body14x1tap
+
+body14x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Z0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Z13, (AX)
 	VZEROUPPER
 	RET
 
@@ -3226,6 +13269,1677 @@ loop:
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
 	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func normaliseAVX512(y *float32, x *float32, residual *float32, coefficients *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·normaliseAVX512(SB), NOSPLIT, $0-40
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    residual+16(FP), DX
+	MOVQ    coefficients+24(FP), BX
+	MOVQ    vectors+32(FP), SI
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	TESTQ   DX, DX
+	JNZ     residual
+	TESTQ   SI, SI
+	JZ      done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VFMADD213PS Z1, Z0, Z4
+	VMAXPS      Z4, Z2, Z4
+	VMINPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	DECQ        SI
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+residual:
+	TESTQ SI, SI
+	JZ    doneResidual
+
+loopResidual:
+	VMOVUPS     (CX), Z4
+	VFMADD213PS Z1, Z0, Z4
+	VADDPS      (DX), Z4, Z4
+	VMAXPS      Z4, Z2, Z4
+	VMINPS      Z4, Z3, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	DECQ        SI
+	JNZ         loopResidual
+
+doneResidual:
+	VZEROUPPER
+	RET
+
+// func momentsAVX512(sums *float64, x *float32, origin *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-32
+	MOVQ    sums+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    origin+16(FP), DX
+	MOVQ    vectors+24(FP), BX
+	VMOVUPS (DX), Z4
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	VMOVUPD 128(AX), Z2
+	VMOVUPD 192(AX), Z3
+	TESTQ   BX, BX
+	JZ      done
+
+loop:
+	VMOVUPS       (CX), Z5
+	VSUBPS        Z4, Z5, Z5
+	VMULPS        Z5, Z5, Z8
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y5, Z6
+	VADDPD        Z6, Z0, Z0
+	VADDPD        Z7, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z8, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y8, Z6
+	VADDPD        Z6, Z2, Z2
+	VADDPD        Z7, Z3, Z3
+	ADDQ          $+64, CX
+	DECQ          BX
+	JNZ           loop
+
+done:
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func deviationsAVX512(sums *float64, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·deviationsAVX512(SB), NOSPLIT, $0-48
+	MOVQ    sums+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    coefficients+32(FP), SI
+	MOVQ    vectors+40(FP), DI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	VMOVUPD 128(AX), Z2
+	VMOVUPD 192(AX), Z3
+	TESTQ   DI, DI
+	JZ      done
+
+loop:
+	VMOVUPS       (BX), Z8
+	VCMPPS        $0x06, Z5, Z8, K1
+	VCMPPS        $0x09, Z6, Z8, K1, K1
+	VMOVUPS.Z     (DX), K1, Z7
+	VMOVUPS       (CX), Z8
+	VSUBPS        Z4, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y10
+	VCVTPS2PD     Y10, Z10
+	VCVTPS2PD     Y7, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VCVTPS2PD     Y12, Z12
+	VCVTPS2PD     Y8, Z11
+	VADDPD        Z9, Z0, Z0
+	VADDPD        Z10, Z1, Z1
+	VFMADD231PD   Z9, Z11, Z2
+	VFMADD231PD   Z10, Z12, Z3
+	ADDQ          $+64, CX
+	ADDQ          $+64, DX
+	ADDQ          $+64, BX
+	DECQ          DI
+	JNZ           loop
+
+done:
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func normaliseBackwardAVX512(dx *float32, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·normaliseBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVQ    dx+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    y+24(FP), BX
+	MOVQ    coefficients+32(FP), SI
+	MOVQ    vectors+40(FP), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMOVUPS 256(SI), Z4
+	VMOVUPS 320(SI), Z5
+	TESTQ   DI, DI
+	JZ      done
+
+loop:
+	VMOVUPS      (BX), Z7
+	VCMPPS       $0x06, Z4, Z7, K1
+	VCMPPS       $0x09, Z5, Z7, K1, K1
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS      (CX), Z7
+	VSUBPS       Z0, Z7, Z7
+	VSUBPS       Z2, Z6, Z6
+	VFNMADD231PS Z3, Z7, Z6
+	VMULPS       Z1, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, DX
+	ADDQ         $+64, BX
+	DECQ         DI
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func gateAVX512(dx *float32, y *float32, dy *float32, coefficients *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·gateAVX512(SB), NOSPLIT, $0-40
+	MOVQ    dx+0(FP), AX
+	MOVQ    y+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    coefficients+24(FP), BX
+	MOVQ    vectors+32(FP), SI
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	TESTQ   SI, SI
+	JZ      done
+
+loop:
+	VMOVUPS   (CX), Z4
+	VCMPPS    $0x06, Z1, Z4, K1
+	VCMPPS    $0x09, Z2, Z4, K1, K1
+	VMOVUPS.Z (DX), K1, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS   Z3, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, DX
+	DECQ      SI
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxPoolBackwardAVX512(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+// Requires: AVX, AVX512F
+TEXT ·maxPoolBackwardAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dx+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  y+16(FP), DX
+	MOVQ  dy+24(FP), BX
+	MOVQ  at+32(FP), SI
+	MOVQ  taps+40(FP), DI
+	MOVQ  step+48(FP), R8
+	MOVQ  pixels+56(FP), R9
+	SHLQ  $0x02, R8
+	TESTQ R9, R9
+	JZ    done
+
+pixel:
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	KXORW   K2, K2, K2
+	MOVQ    DI, R10
+	MOVQ    SI, R11
+
+tap:
+	MOVQ    (R11), R12
+	ADDQ    $0x08, R11
+	VMOVUPS (CX)(R12*4), Z2
+	VCMPPS  $0x00, Z0, Z2, K1
+	VCMPPS  $0x03, Z2, Z2, K3
+	KORW    K3, K1, K1
+	KANDNW  K1, K2, K1
+	KORW    K1, K2, K2
+	VMOVUPS (AX)(R12*4), Z2
+	VADDPS  Z1, Z2, K1, Z2
+	VMOVUPS Z2, (AX)(R12*4)
+	DECQ    R10
+	JNZ     tap
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	ADDQ    R8, CX
+	ADDQ    R8, AX
+	DECQ    R9
+	JNZ     pixel
+
+done:
+	VZEROUPPER
+	RET
+
+// func winogradInputAVX512(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x40000000, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x40a00000, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 64(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 128(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 320(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 192(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 256(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	ADDQ         BX, R8
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 448(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 512(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 384(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 704(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 576(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 640(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 832(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 896(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, 768(DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 1088(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 960(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 1024(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	ADDQ         BX, R8
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 1216(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 1280(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 1152(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 1472(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 1344(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 1408(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	VMOVUPS      256(R8), Z4
+	VMOVUPS      320(R8), Z5
+	ADDQ         BX, R8
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, 1600(DX)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, 1664(DX)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, 1536(DX)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, 1856(DX)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, 1728(DX)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, 1792(DX)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      128(R8), Z14
+	VMOVUPS      192(R8), Z15
+	VMOVUPS      256(R8), Z16
+	VMOVUPS      320(R8), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, 1984(DX)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, 2048(DX)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, 1920(DX)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, 2240(DX)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, 2112(DX)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, 2176(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      384(DX), Z1
+	VMOVUPS      768(DX), Z2
+	VMOVUPS      1152(DX), Z3
+	VMOVUPS      1536(DX), Z4
+	VMOVUPS      1920(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Z12
+	VMOVUPS      448(DX), Z13
+	VMOVUPS      832(DX), Z14
+	VMOVUPS      1216(DX), Z15
+	VMOVUPS      1600(DX), Z16
+	VMOVUPS      1984(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      512(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMOVUPS      1280(DX), Z3
+	VMOVUPS      1664(DX), Z4
+	VMOVUPS      2048(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      192(DX), Z12
+	VMOVUPS      576(DX), Z13
+	VMOVUPS      960(DX), Z14
+	VMOVUPS      1344(DX), Z15
+	VMOVUPS      1728(DX), Z16
+	VMOVUPS      2112(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      256(DX), Z0
+	VMOVUPS      640(DX), Z1
+	VMOVUPS      1024(DX), Z2
+	VMOVUPS      1408(DX), Z3
+	VMOVUPS      1792(DX), Z4
+	VMOVUPS      2176(DX), Z5
+	VMOVAPS      Z4, Z6
+	VFNMADD231PS Z30, Z2, Z6
+	VMOVAPS      Z3, Z7
+	VFNMADD231PS Z30, Z1, Z7
+	VSUBPS       Z2, Z4, Z8
+	VSUBPS       Z1, Z3, Z9
+	VADDPS       Z7, Z6, Z10
+	VMOVUPS      Z10, (R8)(DI*1)
+	VSUBPS       Z7, Z6, Z11
+	VMOVUPS      Z11, (R8)(DI*2)
+	VFNMADD231PS Z29, Z2, Z4
+	VFMADD231PS  Z30, Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFNMADD231PS Z29, Z3, Z5
+	VFMADD231PS  Z30, Z1, Z5
+	VMOVUPS      Z5, (R8)(R10*1)
+	VMOVAPS      Z8, Z6
+	VFMADD231PS  Z31, Z9, Z8
+	VMOVUPS      Z8, (R8)(R9*1)
+	VFNMADD231PS Z31, Z9, Z6
+	VMOVUPS      Z6, (R8)(DI*4)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      320(DX), Z12
+	VMOVUPS      704(DX), Z13
+	VMOVUPS      1088(DX), Z14
+	VMOVUPS      1472(DX), Z15
+	VMOVUPS      1856(DX), Z16
+	VMOVUPS      2240(DX), Z17
+	VMOVAPS      Z16, Z18
+	VFNMADD231PS Z30, Z14, Z18
+	VMOVAPS      Z15, Z19
+	VFNMADD231PS Z30, Z13, Z19
+	VSUBPS       Z14, Z16, Z20
+	VSUBPS       Z13, Z15, Z21
+	VADDPS       Z19, Z18, Z22
+	VMOVUPS      Z22, (R8)(DI*1)
+	VSUBPS       Z19, Z18, Z23
+	VMOVUPS      Z23, (R8)(DI*2)
+	VFNMADD231PS Z29, Z14, Z16
+	VFMADD231PS  Z30, Z12, Z16
+	VMOVUPS      Z16, (R8)
+	VFNMADD231PS Z29, Z15, Z17
+	VFMADD231PS  Z30, Z13, Z17
+	VMOVUPS      Z17, (R8)(R10*1)
+	VMOVAPS      Z20, Z18
+	VFMADD231PS  Z31, Z21, Z20
+	VMOVUPS      Z20, (R8)(R9*1)
+	VFNMADD231PS Z31, Z21, Z18
+	VMOVUPS      Z18, (R8)(DI*4)
+	ADDQ         $+256, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX512(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-64
+	MOVQ         y+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         coefficients+48(FP), DI
+	MOVQ         residual+56(FP), R8
+	MOVQ         plane+24(FP), R9
+	SHLQ         $0x02, R9
+	LEAQ         (R9)(R9*2), R11
+	LEAQ         (R9)(R9*4), R12
+	MOVL         $0x40000000, R10
+	VMOVD        R10, X31
+	VBROADCASTSS X31, Z31
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x41000000, R10
+	VMOVD        R10, X29
+	VBROADCASTSS X29, Z29
+
+tile:
+	MOVQ        CX, R10
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1152(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 384(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 768(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 64(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1216(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 448(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 832(DX)
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, 128(DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1280(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 512(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 896(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 192(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1344(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 576(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 960(DX)
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R10)(R9*1), Z1
+	VMOVUPS     (R10)(R9*2), Z2
+	VMOVUPS     (R10)(R11*1), Z3
+	VMOVUPS     (R10)(R9*4), Z4
+	VMOVUPS     (R10)(R12*1), Z5
+	LEAQ        (R10)(R11*2), R10
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VMOVUPS     Z0, 256(DX)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VMOVUPS     Z5, 1408(DX)
+	VFMADD231PS Z31, Z9, Z7
+	VMOVUPS     Z7, 640(DX)
+	VFMADD231PS Z30, Z8, Z6
+	VMOVUPS     Z6, 1024(DX)
+	VMOVUPS     (R10), Z12
+	VMOVUPS     (R10)(R9*1), Z13
+	VMOVUPS     (R10)(R9*2), Z14
+	VMOVUPS     (R10)(R11*1), Z15
+	VMOVUPS     (R10)(R9*4), Z16
+	VMOVUPS     (R10)(R12*1), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VMOVUPS     Z12, 320(DX)
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VMOVUPS     Z17, 1472(DX)
+	VFMADD231PS Z31, Z21, Z19
+	VMOVUPS     Z19, 704(DX)
+	VFMADD231PS Z30, Z20, Z18
+	VMOVUPS     Z18, 1088(DX)
+	MOVQ        AX, R10
+	MOVQ        R8, R13
+	VMOVUPS     (DX), Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     256(DX), Z4
+	VMOVUPS     320(DX), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VFMADD231PS Z31, Z9, Z7
+	VFMADD231PS Z30, Z8, Z6
+	VADDPS      (DI), Z0, Z0
+	VADDPS      (DI), Z7, Z7
+	VADDPS      (DI), Z6, Z6
+	VADDPS      (DI), Z5, Z5
+	TESTQ       R8, R8
+	JZ          alone0
+	VADDPS      (R13), Z0, Z0
+	VADDPS      64(R13), Z7, Z7
+	VADDPS      128(R13), Z6, Z6
+	VADDPS      192(R13), Z5, Z5
+	ADDQ        BX, R13
+
+alone0:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z0, Z28, Z0
+	VMAXPS      Z7, Z28, Z7
+	VMAXPS      Z6, Z28, Z6
+	VMAXPS      Z5, Z28, Z5
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z0, Z28, Z0
+	VMOVUPS     Z0, (R10)
+	VMINPS      Z7, Z28, Z7
+	VMOVUPS     Z7, 64(R10)
+	VMINPS      Z6, Z28, Z6
+	VMOVUPS     Z6, 128(R10)
+	VMINPS      Z5, Z28, Z5
+	VMOVUPS     Z5, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     384(DX), Z12
+	VMOVUPS     448(DX), Z13
+	VMOVUPS     512(DX), Z14
+	VMOVUPS     576(DX), Z15
+	VMOVUPS     640(DX), Z16
+	VMOVUPS     704(DX), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VFMADD231PS Z31, Z21, Z19
+	VFMADD231PS Z30, Z20, Z18
+	VADDPS      (DI), Z12, Z12
+	VADDPS      (DI), Z19, Z19
+	VADDPS      (DI), Z18, Z18
+	VADDPS      (DI), Z17, Z17
+	TESTQ       R8, R8
+	JZ          alone1
+	VADDPS      (R13), Z12, Z12
+	VADDPS      64(R13), Z19, Z19
+	VADDPS      128(R13), Z18, Z18
+	VADDPS      192(R13), Z17, Z17
+	ADDQ        BX, R13
+
+alone1:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z12, Z28, Z12
+	VMAXPS      Z19, Z28, Z19
+	VMAXPS      Z18, Z28, Z18
+	VMAXPS      Z17, Z28, Z17
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z12, Z28, Z12
+	VMOVUPS     Z12, (R10)
+	VMINPS      Z19, Z28, Z19
+	VMOVUPS     Z19, 64(R10)
+	VMINPS      Z18, Z28, Z18
+	VMOVUPS     Z18, 128(R10)
+	VMINPS      Z17, Z28, Z17
+	VMOVUPS     Z17, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     768(DX), Z0
+	VMOVUPS     832(DX), Z1
+	VMOVUPS     896(DX), Z2
+	VMOVUPS     960(DX), Z3
+	VMOVUPS     1024(DX), Z4
+	VMOVUPS     1088(DX), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z9
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z29, Z9, Z5
+	VFMADD231PS Z31, Z9, Z7
+	VFMADD231PS Z30, Z8, Z6
+	VADDPS      (DI), Z0, Z0
+	VADDPS      (DI), Z7, Z7
+	VADDPS      (DI), Z6, Z6
+	VADDPS      (DI), Z5, Z5
+	TESTQ       R8, R8
+	JZ          alone2
+	VADDPS      (R13), Z0, Z0
+	VADDPS      64(R13), Z7, Z7
+	VADDPS      128(R13), Z6, Z6
+	VADDPS      192(R13), Z5, Z5
+	ADDQ        BX, R13
+
+alone2:
+	VMOVUPS     64(DI), Z28
+	VMAXPS      Z0, Z28, Z0
+	VMAXPS      Z7, Z28, Z7
+	VMAXPS      Z6, Z28, Z6
+	VMAXPS      Z5, Z28, Z5
+	VMOVUPS     128(DI), Z28
+	VMINPS      Z0, Z28, Z0
+	VMOVUPS     Z0, (R10)
+	VMINPS      Z7, Z28, Z7
+	VMOVUPS     Z7, 64(R10)
+	VMINPS      Z6, Z28, Z6
+	VMOVUPS     Z6, 128(R10)
+	VMINPS      Z5, Z28, Z5
+	VMOVUPS     Z5, 192(R10)
+	ADDQ        BX, R10
+	VMOVUPS     1152(DX), Z12
+	VMOVUPS     1216(DX), Z13
+	VMOVUPS     1280(DX), Z14
+	VMOVUPS     1344(DX), Z15
+	VMOVUPS     1408(DX), Z16
+	VMOVUPS     1472(DX), Z17
+	VADDPS      Z14, Z13, Z18
+	VSUBPS      Z14, Z13, Z19
+	VADDPS      Z16, Z15, Z20
+	VSUBPS      Z16, Z15, Z21
+	VADDPS      Z18, Z12, Z12
+	VADDPS      Z20, Z12, Z12
+	VADDPS      Z19, Z17, Z17
+	VFMADD231PS Z29, Z21, Z17
+	VFMADD231PS Z31, Z21, Z19
+	VFMADD231PS Z30, Z20, Z18
+	VADDPS      (DI), Z12, Z12
+	VADDPS      (DI), Z19, Z19
+	VADDPS      (DI), Z18, Z18
+	VADDPS      (DI), Z17, Z17
+	TESTQ       R8, R8
+	JZ          alone3
+	VADDPS      (R13), Z12, Z12
+	VADDPS      64(R13), Z19, Z19
+	VADDPS      128(R13), Z18, Z18
+	VADDPS      192(R13), Z17, Z17
+	ADDQ        BX, R13
+
+alone3:
+	VMOVUPS 64(DI), Z28
+	VMAXPS  Z12, Z28, Z12
+	VMAXPS  Z19, Z28, Z19
+	VMAXPS  Z18, Z28, Z18
+	VMAXPS  Z17, Z28, Z17
+	VMOVUPS 128(DI), Z28
+	VMINPS  Z12, Z28, Z12
+	VMOVUPS Z12, (R10)
+	VMINPS  Z19, Z28, Z19
+	VMOVUPS Z19, 64(R10)
+	VMINPS  Z18, Z28, Z18
+	VMOVUPS Z18, 128(R10)
+	VMINPS  Z17, Z28, Z17
+	VMOVUPS Z17, 192(R10)
+	ADDQ    $+64, CX
+	ADDQ    $+256, AX
+	TESTQ   R8, R8
+	JZ      next
+	ADDQ    $+256, R8
+
+next:
+	DECQ SI
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX512(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+// Requires: AVX, AVX512F
+TEXT ·winogradGradientAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x40800000, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         u+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         row+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         tiles+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ        CX, R8
+	VMOVUPS     (R8), Z0
+	VMOVUPS     64(R8), Z1
+	VMOVUPS     128(R8), Z2
+	VMOVUPS     192(R8), Z3
+	ADDQ        BX, R8
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z3, 320(DX)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, 64(DX)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, 128(DX)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, 192(DX)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, 256(DX)
+	VMOVUPS     (R8), Z12
+	VMOVUPS     64(R8), Z13
+	VMOVUPS     128(R8), Z14
+	VMOVUPS     192(R8), Z15
+	ADDQ        BX, R8
+	VMOVUPS     Z12, 384(DX)
+	VMOVUPS     Z15, 704(DX)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, 448(DX)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, 512(DX)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, 576(DX)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, 640(DX)
+	VMOVUPS     (R8), Z0
+	VMOVUPS     64(R8), Z1
+	VMOVUPS     128(R8), Z2
+	VMOVUPS     192(R8), Z3
+	ADDQ        BX, R8
+	VMOVUPS     Z0, 768(DX)
+	VMOVUPS     Z3, 1088(DX)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, 832(DX)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, 896(DX)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, 960(DX)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, 1024(DX)
+	VMOVUPS     (R8), Z12
+	VMOVUPS     64(R8), Z13
+	VMOVUPS     128(R8), Z14
+	VMOVUPS     192(R8), Z15
+	VMOVUPS     Z12, 1152(DX)
+	VMOVUPS     Z15, 1472(DX)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, 1216(DX)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, 1280(DX)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, 1344(DX)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, 1408(DX)
+	MOVQ        AX, R8
+	VMOVUPS     (DX), Z0
+	VMOVUPS     384(DX), Z1
+	VMOVUPS     768(DX), Z2
+	VMOVUPS     1152(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     64(DX), Z12
+	VMOVUPS     448(DX), Z13
+	VMOVUPS     832(DX), Z14
+	VMOVUPS     1216(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     512(DX), Z1
+	VMOVUPS     896(DX), Z2
+	VMOVUPS     1280(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     192(DX), Z12
+	VMOVUPS     576(DX), Z13
+	VMOVUPS     960(DX), Z14
+	VMOVUPS     1344(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     256(DX), Z0
+	VMOVUPS     640(DX), Z1
+	VMOVUPS     1024(DX), Z2
+	VMOVUPS     1408(DX), Z3
+	VMOVUPS     Z0, (R8)
+	VMOVUPS     Z3, (R8)(R10*1)
+	VADDPS      Z2, Z0, Z6
+	VADDPS      Z3, Z1, Z7
+	VFMADD231PS Z31, Z2, Z0
+	VFMADD231PS Z31, Z3, Z1
+	VADDPS      Z1, Z1, Z1
+	VADDPS      Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(DI*1)
+	VSUBPS      Z7, Z6, Z9
+	VMOVUPS     Z9, (R8)(DI*2)
+	VADDPS      Z1, Z0, Z10
+	VMOVUPS     Z10, (R8)(R9*1)
+	VSUBPS      Z1, Z0, Z11
+	VMOVUPS     Z11, (R8)(DI*4)
+	LEAQ        (R8)(R9*2), R8
+	VMOVUPS     320(DX), Z12
+	VMOVUPS     704(DX), Z13
+	VMOVUPS     1088(DX), Z14
+	VMOVUPS     1472(DX), Z15
+	VMOVUPS     Z12, (R8)
+	VMOVUPS     Z15, (R8)(R10*1)
+	VADDPS      Z14, Z12, Z18
+	VADDPS      Z15, Z13, Z19
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z13
+	VADDPS      Z13, Z13, Z13
+	VADDPS      Z19, Z18, Z20
+	VMOVUPS     Z20, (R8)(DI*1)
+	VSUBPS      Z19, Z18, Z21
+	VMOVUPS     Z21, (R8)(DI*2)
+	VADDPS      Z13, Z12, Z22
+	VMOVUPS     Z22, (R8)(R9*1)
+	VSUBPS      Z13, Z12, Z23
+	VMOVUPS     Z23, (R8)(DI*4)
+	ADDQ        $+256, CX
+	ADDQ        $+64, AX
+	DECQ        SI
+	JNZ         tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsAVX512(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeightsAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X28
+	VBROADCASTSS X28, Z28
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         u+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	ADDQ         BX, R8
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 64(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 128(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 192(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 256(DX)
+	VMOVUPS      Z2, 320(DX)
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	ADDQ         BX, R8
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, 384(DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 448(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 512(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 576(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 640(DX)
+	VMOVUPS      Z2, 704(DX)
+	VMOVUPS      (R8), Z0
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z1
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, 768(DX)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, 832(DX)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 896(DX)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, 960(DX)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, 1024(DX)
+	VMOVUPS      Z2, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      384(DX), Z1
+	VMOVUPS      768(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      448(DX), Z1
+	VMOVUPS      832(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      512(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      576(DX), Z1
+	VMOVUPS      960(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      256(DX), Z0
+	VMOVUPS      640(DX), Z1
+	VMOVUPS      1024(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	LEAQ         (R8)(R9*2), R8
+	VMOVUPS      320(DX), Z0
+	VMOVUPS      704(DX), Z1
+	VMOVUPS      1088(DX), Z2
+	VMULPS       Z28, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VADDPS       Z2, Z0, Z7
+	VADDPS       Z1, Z7, Z8
+	VMULPS       Z29, Z8, Z8
+	VPXORD       Z6, Z6, Z6
+	VSUBPS       Z8, Z6, Z8
+	VMOVUPS      Z8, (R8)(DI*1)
+	VSUBPS       Z7, Z1, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, (R8)(DI*2)
+	VMULPS       Z31, Z0, Z6
+	VFMADD231PS  Z29, Z2, Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z30, Z1, Z6
+	VMOVUPS      Z6, (R8)(R9*1)
+	VFNMADD231PS Z30, Z1, Z7
+	VMOVUPS      Z7, (R8)(DI*4)
+	VMOVUPS      Z2, (R8)(R10*1)
+	ADDQ         $+64, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func winogradWeightsBackwardAVX512(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeightsBackwardAVX512(SB), NOSPLIT, $0-48
+	MOVL         $0x3e800000, AX
+	VMOVD        AX, X28
+	VBROADCASTSS X28, Z28
+	MOVL         $0x3e2aaaab, AX
+	VMOVD        AX, X29
+	VBROADCASTSS X29, Z29
+	MOVL         $0x3daaaaab, AX
+	VMOVD        AX, X30
+	VBROADCASTSS X30, Z30
+	MOVL         $0x3d2aaaab, AX
+	VMOVD        AX, X31
+	VBROADCASTSS X31, Z31
+	MOVQ         dw+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         scratch+16(FP), DX
+	MOVQ         wPlane+32(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         vectors+40(FP), SI
+	MOVQ         plane+24(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R9
+	LEAQ         (DI)(DI*4), R10
+
+tile:
+	MOVQ         CX, R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 384(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 768(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 448(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 832(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 128(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 512(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 896(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 192(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 576(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 960(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	LEAQ         (R8)(R9*2), R8
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 256(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 640(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 1024(DX)
+	VMOVUPS      (R8), Z0
+	VMOVUPS      (R8)(DI*1), Z1
+	VMOVUPS      (R8)(DI*2), Z2
+	VMOVUPS      (R8)(R9*1), Z3
+	VMOVUPS      (R8)(DI*4), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, 320(DX)
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, 704(DX)
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, 1088(DX)
+	MOVQ         AX, R8
+	VMOVUPS      (DX), Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      384(DX), Z0
+	VMOVUPS      448(DX), Z1
+	VMOVUPS      512(DX), Z2
+	VMOVUPS      576(DX), Z3
+	VMOVUPS      640(DX), Z4
+	VMOVUPS      704(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VMOVUPS      768(DX), Z0
+	VMOVUPS      832(DX), Z1
+	VMOVUPS      896(DX), Z2
+	VMOVUPS      960(DX), Z3
+	VMOVUPS      1024(DX), Z4
+	VMOVUPS      1088(DX), Z5
+	VADDPS       Z2, Z1, Z6
+	VSUBPS       Z1, Z2, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z9
+	VMULPS       Z28, Z0, Z0
+	VFNMADD231PS Z29, Z6, Z0
+	VFMADD231PS  Z31, Z8, Z0
+	VMOVUPS      Z0, (R8)
+	ADDQ         BX, R8
+	VMULPS       Z29, Z7, Z7
+	VFMADD231PS  Z30, Z9, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VFNMADD231PS Z29, Z6, Z5
+	VFMADD231PS  Z29, Z8, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         $+64, CX
+	ADDQ         $+64, AX
+	DECQ         SI
+	JNZ          tile
 	VZEROUPPER
 	RET
 
@@ -3366,32 +15080,6 @@ loop:
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
 	JNE     loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func maximumAVX2(y *float32, a *float32, b *float32, vectors int)
-// Requires: AVX
-TEXT ·maximumAVX2(SB), NOSPLIT, $0-32
-	MOVQ   y+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   b+16(FP), DX
-	MOVQ   vectors+24(FP), BX
-	VXORPS Y15, Y15, Y15
-	XORQ   SI, SI
-	SHLQ   $0x05, BX
-	JZ     done
-
-loop:
-	VMOVUPS   (CX)(SI*1), Y0
-	VMAXPS    (DX)(SI*1), Y0, Y1
-	VCMPPS    $0x03, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y1, Y0
-	VMOVUPS   Y0, (AX)(SI*1)
-	ADDQ      $0x20, SI
-	CMPQ      SI, BX
-	JNE       loop
 
 done:
 	VZEROUPPER

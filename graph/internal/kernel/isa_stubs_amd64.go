@@ -4,21 +4,151 @@
 
 package kernel
 
-// tileAVX2 is tilePlain for up to 6 rows and as many vectors of 8 columns as 2; a nil bias adds to c.
+// tileAVX2 is tilePlain for up to 6 rows.
 //
 //go:noescape
-func tileAVX2(c *float32, ldc int, bias *float32, a *float32, lda int, b *float32, at *int, k int, rows int, vectors int)
+func tileAVX2(t *byte)
 
-// peakAVX2 does 12*n multiply-adds of 8 elements in registers: what a core can do at most.
+// lanesAVX2 is lanesPlain for up to 6 rows.
+//
+//go:noescape
+func lanesAVX2(t *byte)
+
+// mostAVX2 is mostPlain for up to 6 rows.
+//
+//go:noescape
+func mostAVX2(t *byte)
+
+// peakAVX2 does 12*n multiply-adds of vectors in registers: what a core can do at most.
 func peakAVX2(n int)
 
-// tileAVX512 is tilePlain for up to 8 rows and as many vectors of 16 columns as 3; a nil bias adds to c.
+// normaliseAVX2 is normalisePlain; a nil residual is zero.
 //
 //go:noescape
-func tileAVX512(c *float32, ldc int, bias *float32, a *float32, lda int, b *float32, at *int, k int, rows int, vectors int)
+func normaliseAVX2(y *float32, x *float32, residual *float32, coefficients *float32, vectors int)
 
-// peakAVX512 does 12*n multiply-adds of 16 elements in registers: what a core can do at most.
+// momentsAVX2 is momentsPlain.
+//
+//go:noescape
+func momentsAVX2(sums *float64, x *float32, origin *float32, vectors int)
+
+// deviationsAVX2 is deviationsPlain.
+//
+//go:noescape
+func deviationsAVX2(sums *float64, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+
+// normaliseBackwardAVX2 is normaliseBackwardPlain.
+//
+//go:noescape
+func normaliseBackwardAVX2(dx *float32, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+
+// gateAVX2 is gatePlain.
+//
+//go:noescape
+func gateAVX2(dx *float32, y *float32, dy *float32, coefficients *float32, vectors int)
+
+// maxPoolBackwardAVX2 is maxPoolBackwardPlain; step counts elements.
+//
+//go:noescape
+func maxPoolBackwardAVX2(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+
+// winogradInputAVX2 is winogradInputPlain.
+//
+//go:noescape
+func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradOutputAVX2 is winogradOutputPlain; a nil residual is zero.
+//
+//go:noescape
+func winogradOutputAVX2(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+
+// winogradGradientAVX2 is winogradGradientPlain.
+//
+//go:noescape
+func winogradGradientAVX2(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradWeightsAVX2 is winogradWeightsPlain.
+//
+//go:noescape
+func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// winogradWeightsBackwardAVX2 is winogradWeightsBackwardPlain.
+//
+//go:noescape
+func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// tileAVX512 is tilePlain for up to 14 rows.
+//
+//go:noescape
+func tileAVX512(t *byte)
+
+// lanesAVX512 is lanesPlain for up to 14 rows.
+//
+//go:noescape
+func lanesAVX512(t *byte)
+
+// mostAVX512 is mostPlain for up to 14 rows.
+//
+//go:noescape
+func mostAVX512(t *byte)
+
+// peakAVX512 does 12*n multiply-adds of vectors in registers: what a core can do at most.
 func peakAVX512(n int)
+
+// normaliseAVX512 is normalisePlain; a nil residual is zero.
+//
+//go:noescape
+func normaliseAVX512(y *float32, x *float32, residual *float32, coefficients *float32, vectors int)
+
+// momentsAVX512 is momentsPlain.
+//
+//go:noescape
+func momentsAVX512(sums *float64, x *float32, origin *float32, vectors int)
+
+// deviationsAVX512 is deviationsPlain.
+//
+//go:noescape
+func deviationsAVX512(sums *float64, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+
+// normaliseBackwardAVX512 is normaliseBackwardPlain.
+//
+//go:noescape
+func normaliseBackwardAVX512(dx *float32, x *float32, dy *float32, y *float32, coefficients *float32, vectors int)
+
+// gateAVX512 is gatePlain.
+//
+//go:noescape
+func gateAVX512(dx *float32, y *float32, dy *float32, coefficients *float32, vectors int)
+
+// maxPoolBackwardAVX512 is maxPoolBackwardPlain; step counts elements.
+//
+//go:noescape
+func maxPoolBackwardAVX512(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+
+// winogradInputAVX512 is winogradInputPlain.
+//
+//go:noescape
+func winogradInputAVX512(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradOutputAVX512 is winogradOutputPlain; a nil residual is zero.
+//
+//go:noescape
+func winogradOutputAVX512(y *float32, m *float32, scratch *float32, plane int, row int, tiles int, coefficients *float32, residual *float32)
+
+// winogradGradientAVX512 is winogradGradientPlain.
+//
+//go:noescape
+func winogradGradientAVX512(u *float32, dy *float32, scratch *float32, plane int, row int, tiles int)
+
+// winogradWeightsAVX512 is winogradWeightsPlain.
+//
+//go:noescape
+func winogradWeightsAVX512(u *float32, w *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// winogradWeightsBackwardAVX512 is winogradWeightsBackwardPlain.
+//
+//go:noescape
+func winogradWeightsBackwardAVX512(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
 
 // transposeAVX2 is transposePlain of 8 rows and 8*blocks columns, blocks at least 1.
 //
@@ -39,8 +169,3 @@ func reluBackwardAVX2(y *float32, a *float32, b *float32, vectors int)
 //
 //go:noescape
 func addAVX2(y *float32, a *float32, b *float32, vectors int)
-
-// maximumAVX2 computes y[i] = max(a[i], b[i]), NaN where one is, for 8*vectors elements.
-//
-//go:noescape
-func maximumAVX2(y *float32, a *float32, b *float32, vectors int)

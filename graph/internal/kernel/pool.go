@@ -26,28 +26,32 @@ type Pool struct {
 	grain  int
 
 	sums   []float64 // partial sums of reductions, in a fixed order
-	packed []float32 // operands repacked once a call, read by all workers
-	taps   []tap     // of the convolution under way
-	which  []int     // the kernel positions among them
-	phases []tap     // of its patches
-	at     []int     // of its patches
+	bias   []float32 // of the convolution under way, for all lanes
+	places []place   // where its taps see the input
+	which  []int     // their numbers
+	table  []tap     // where their runs begin
+	chains []chain   // of runs
+	planes []float32 // of Winograd's transforms
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
 type tasks struct {
-	vector      vector
-	planes      planes
-	channels    channels
-	window      windowTask
-	softmax     softmax
-	update      update
-	copying     copying
-	product     product
-	correlation correlation
-	transpose   transpose
-	depthwise   depthwise
-	gemm        gemm
-	strided     strided
+	vector          vector
+	planes          planes
+	window          windowTask
+	softmax         softmax
+	update          update
+	copying         copying
+	rearranging     rearranging
+	normalisation   normalisation
+	laneSums        laneSums
+	sliding         sliding
+	winograd        winograd
+	winogradWeights winogradWeights
+	correlation     correlation
+	packing         packing
+	gemm            gemm
+	strided         strided
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
@@ -57,13 +61,17 @@ type task interface {
 
 // worker is one thread of a Pool and the memory it packs operands into.
 type worker struct {
-	scratch  []float32
-	segments []segment
-	steps    []int // multiples of step
-	step     int
-	parked   atomic.Bool
-	wake     chan struct{}
-	_        [64]byte // keeps neighbours off this cache line
+	scratch   []float32
+	tile      tile
+	taps      []tap                  // of the tile
+	runs      []tap                  // of weights
+	at        []int                  // places in a window
+	transform [36 * maxLanes]float32 // Winograd's
+	// coefficients of the loops over lanes
+	coefficients [6 * maxLanes]float32
+	parked       atomic.Bool
+	wake         chan struct{}
+	_            [64]byte // keeps neighbours off this cache line
 }
 
 const (
@@ -223,29 +231,10 @@ func (w *worker) floats(n int) []float32 {
 	return w.scratch[:n]
 }
 
-// multiples returns 0, step, 2*step, … of that length.
-func (w *worker) multiples(n, step int) []int {
-	if w.step != step {
-		w.steps, w.step = w.steps[:0], step
-	}
-	for i := len(w.steps); i < n; i++ {
-		w.steps = append(w.steps, i*step)
-	}
-	return w.steps[:n]
-}
-
 // partials returns n partial sums, uninitialised.
 func (p *Pool) partials(n int) []float64 {
 	if cap(p.sums) < n {
 		p.sums = make([]float64, n)
 	}
 	return p.sums[:n]
-}
-
-// pack returns n elements that all workers may read during a launch.
-func (p *Pool) pack(n int) []float32 {
-	if cap(p.packed) < n {
-		p.packed = make([]float32, n)
-	}
-	return p.packed[:n]
 }

@@ -85,13 +85,13 @@ func TestNilPoolConcurrently(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	x, w := random(r, 2*8*81), random(r, 8*8*9)
 	want := make([]float32, 2*8*81)
-	ConvForward(nil, &g, want, x, w, nil)
+	forward(nil, &g, want, x, w, Epilogue{})
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
 			y := make([]float32, len(want))
 			for range 20 {
-				ConvForward(nil, &g, y, x, w, nil)
+				forward(nil, &g, y, x, w, Epilogue{})
 			}
 			for i := range y {
 				if y[i] != want[i] {
@@ -107,7 +107,7 @@ func TestNilPoolConcurrently(t *testing.T) {
 // calls is one call of every exported kernel, on sizes of several spans.
 func calls() map[string]func(p *Pool) {
 	r := rand.New(rand.NewPCG(13, 14))
-	const n, c, h = 2, 12, 24
+	const n, c, h = 2, 48, 12
 	const hw = h * h
 	size := n * c * hw
 	x, y, dy, a, b := random(r, size), make([]float32, size), random(r, size), random(r, size), random(r, size)
@@ -118,23 +118,33 @@ func calls() map[string]func(p *Pool) {
 	xs := [][]float32{x, dy, x}
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h / 2, OutW: h / 2, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	conv, strided, deep := square(n, c, h, c, 3, 1, 1, 1), square(n, c, h, c, 3, 2, 1, 1), square(n, c, h, c, 3, 1, 1, c)
-	w := random(r, c*c*9)
+	w, packed, unpacked := random(r, c*c*9), random(r, c*c*9), random(r, c*c*9)
+	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Clamp: true, Hi: 1}
 	whole, turned, straight := []int{n * c, h, h}, []int{hw, 1, h}, []int{hw, h, 1}
 	m := map[string]func(p *Pool){
 		"SumChannels":               func(p *Pool) { SumChannels(p, s, x, n, c, hw) },
 		"Gemm":                      func(p *Pool) { Gemm(p, y, a, b, 80, 80, 80, true, false, 1, 0) },
 		"Gemm transposed":           func(p *Pool) { Gemm(p, y, a, b, 80, 80, 80, false, true, 1, 1) },
 		"MaxPool":                   func(p *Pool) { MaxPool(p, win, y, x) },
-		"MaxPoolBackward":           func(p *Pool) { MaxPoolBackward(p, win, y, x, dy) },
+		"MaxPoolBackward":           func(p *Pool) { MaxPoolBackward(p, win, y, x, a, dy) },
 		"AveragePool":               func(p *Pool) { AveragePool(p, win, y, x, true) },
 		"AveragePoolBackward":       func(p *Pool) { AveragePoolBackward(p, win, y, dy, false) },
 		"GlobalAveragePool":         func(p *Pool) { GlobalAveragePool(p, s, x, n*c, hw) },
 		"GlobalAveragePoolBackward": func(p *Pool) { GlobalAveragePoolBackward(p, y, v, n*c, hw) },
 		"ChannelAffine":             func(p *Pool) { ChannelAffine(p, y, x, v, u, n, c, hw) },
-		"BatchStatistics":           func(p *Pool) { BatchStatistics(p, s, q, x, n, c, hw) },
-		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, y, x, v, q, u, v, 1e-5, n, c, hw) },
-		"BatchNormReduce":           func(p *Pool) { BatchNormReduce(p, s, u, x, dy, v, q, 1e-5, n, c, hw) },
-		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, y, x, dy, v, u, q, v, u, 1e-5, true, n, c, hw) },
+		"BatchStatistics":           func(p *Pool) { BatchStatistics(p, norm, s, q, x) },
+		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, norm, y, x, dy, v, q, u, v) },
+		"BatchNormReduce":           func(p *Pool) { BatchNormReduce(p, norm, s, u, x, a, dy, v, q) },
+		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u, true) },
+		"Block":                     func(p *Pool) { Block(p, y, x, n, c, hw) },
+		"Unblock":                   func(p *Pool) { Unblock(p, y, x, n, c, hw) },
+		"Interleave":                func(p *Pool) { Interleave(p, y, x, n, c, hw) },
+		"SumLanes":                  func(p *Pool) { SumLanes(p, s, x, n, c, hw) },
+		"AverageLanes":              func(p *Pool) { AverageLanes(p, s, x, n, c, hw) },
+		"AverageLanesBackward":      func(p *Pool) { AverageLanesBackward(p, y, v, n, c, hw) },
+		"MulLanes":                  func(p *Pool) { MulLanes(p, y, x, v, n, c, hw) },
+		"MulLanesBackward":          func(p *Pool) { MulLanesBackward(p, s, x, dy, n, c, hw) },
+		"Gate":                      func(p *Pool) { Gate(p, y, x, dy, 0, 1) },
 		"Axpy":                      func(p *Pool) { Axpy(p, y, x, 0) },
 		"Sum":                       func(p *Pool) { Sum(p, y, xs...) },
 		"AddChannel":                func(p *Pool) { AddChannel(p, y, x, v, n, c, hw) },
@@ -156,9 +166,12 @@ func calls() map[string]func(p *Pool) {
 		"SumSquares":                func(p *Pool) { SumSquares(p, x) },
 	}
 	for name, g := range map[string]*Conv{"": &conv, " strided": &strided, " depthwise": &deep} {
-		m["ConvForward"+name] = func(p *Pool) { ConvForward(p, g, y, x, w, v) }
+		m["PackWeights"+name] = func(p *Pool) { PackWeights(p, g, packed, w) }
+		m["PackWeightsData"+name] = func(p *Pool) { PackWeightsData(p, g, packed, w) }
+		m["UnpackWeights"+name] = func(p *Pool) { UnpackWeights(p, g, unpacked, packed) }
+		m["ConvForward"+name] = func(p *Pool) { ConvForward(p, g, y, x, packed, Epilogue{Bias: v, Residual: dy, Clamp: true, Hi: 1}) }
 		m["ConvBackwardData"+name] = func(p *Pool) { ConvBackwardData(p, g, y, dy, w) }
-		m["ConvBackwardWeights"+name] = func(p *Pool) { ConvBackwardWeights(p, g, a, x, dy) }
+		m["ConvBackwardWeights"+name] = func(p *Pool) { ConvBackwardWeights(p, g, packed, x, dy) }
 	}
 	for _, k := range elementwise {
 		if k.name != "Sum" { // whose test above lists its operands, which allocates
@@ -206,22 +219,27 @@ func TestWrongSizesPanic(t *testing.T) {
 	still.StrideH = 0
 	x := func(n int) []float32 { return make([]float32, n) }
 	for name, f := range map[string]func(){
-		"conv x":      func() { ConvForward(nil, &g, x(32), x(31), x(36), nil) },
-		"conv w":      func() { ConvForward(nil, &g, x(32), x(32), x(35), nil) },
-		"conv y":      func() { ConvForward(nil, &g, x(31), x(32), x(36), nil) },
-		"conv bias":   func() { ConvForward(nil, &g, x(32), x(32), x(36), x(1)) },
-		"conv group":  func() { ConvForward(nil, &bad, x(32), x(48), x(99), nil) },
+		"conv x":      func() { ConvForward(nil, &g, x(256), x(255), x(999), Epilogue{}) },
+		"conv w":      func() { ConvForward(nil, &g, x(256), x(256), x(g.Packed()-1), Epilogue{}) },
+		"conv y":      func() { ConvForward(nil, &g, x(63), x(256), x(999), Epilogue{}) },
+		"conv bias":   func() { ConvForward(nil, &g, x(256), x(256), x(999), Epilogue{Bias: x(1)}) },
+		"conv group":  func() { ConvForward(nil, &bad, x(256), x(256), x(999), Epilogue{}) },
+		"pack":        func() { PackWeights(nil, &g, x(999), x(35)) },
+		"narrow data": func() { g := g; g.Narrow = true; ConvBackwardData(nil, &g, x(256), x(256), x(999)) },
+		"block":       func() { Block(nil, x(Lanes()), x(1), 1, 1, 2) },
 		"gemm a":      func() { Gemm(nil, x(6), x(7), x(12), 2, 3, 4, false, false, 1, 0) },
 		"gemm size":   func() { Gemm(nil, x(6), x(7), x(12), 2, -3, 4, false, false, 1, 0) },
 		"add":         func() { Add(nil, x(2), x(2), x(3)) },
 		"add nil":     func() { Add(nil, x(2), x(2), nil) },
 		"clip":        func() { ClipBackward(nil, x(2), x(2), nil, 0, 1) },
 		"relu":        func() { Relu(nil, x(2), x(1)) },
-		"max pool x":  func() { MaxPool(nil, win, x(16), x(15)) },
-		"max pool dx": func() { MaxPoolBackward(nil, win, x(15), x(16), x(16)) },
-		"pool stride": func() { AveragePool(nil, &still, x(16), x(16), true) },
+		"max pool x":  func() { MaxPool(nil, win, x(256), x(63)) },
+		"max pool dx": func() { MaxPoolBackward(nil, win, x(63), x(256), x(256), x(256)) },
+		"pool stride": func() { AveragePool(nil, &still, x(256), x(256), true) },
 		"channel":     func() { AddChannel(nil, x(8), x(8), x(1), 2, 2, 2) },
-		"batch norm":  func() { BatchNormBackward(nil, x(8), x(8), x(8), x(2), x(2), x(2), nil, nil, 0, true, 2, 2, 2) },
+		"batch norm": func() {
+			BatchNormBackward(nil, &Norm{N: 2, C: 2, HW: 2}, x(64), x(64), nil, x(64), x(2), x(2), x(2), nil, nil, true)
+		},
 		"softmax":     func() { Softmax(nil, x(5), x(6), 2, 3) },
 		"loss":        func() { CrossEntropy(nil, nil, x(6), x(6), x(6), 2, 3) },
 		"copy":        func() { Copy(nil, x(5), x(6), 2, 3, 3, 0, 3, 0) },

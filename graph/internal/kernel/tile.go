@@ -1,66 +1,176 @@
 package kernel
 
-var noBias [8]float32 // for the rows of any tile
+// tile is a block of sums in registers: rows of c by blocks of lanes. It is what all
+// convolutions, matrix products and their gradients are made of. Strides and places
+// count elements.
+//
+//	for r < rows, v < blocks, l < lanes:
+//	  s, j = 0, 0
+//	  for t in taps, i < t.count:
+//	    s += a[t.at + r*aRow + i*aStep] * b[j*bStep + v*bBlock + l]
+//	    j++
+//	  o = r*cRow + v*cBlock + l
+//	  s += bias[v*lanes+l], then c[o] where add, then residual[o]
+//	  c[o] = s, between lo and hi where clamp
+//
+// The forms "lanes" and "most" have one block and read a vector of a, at
+// a[t.at + r*aRow + i*aStep + l]: lanes multiplies it, most takes the largest and
+// reads no b.
+type tile struct {
+	c              []float32
+	cRow, cBlock   int
+	bias, residual []float32
+	a              []float32
+	aRow, aStep    int
+	b              []float32
+	bStep, bBlock  int
+	taps           []tap
+	rows, blocks   int
+	add, clamp     bool
+	lo, hi         float32
+}
 
-// multiply computes c [rows,columns] in tiles:
-//
-//	c[i*ldc+j] = bias[i] + sum over l < len(at) of a[i*lda+l] * b[at[l]+j]
-//
-// or adds the sum, without the bias, to what c holds. bias may be nil. Columns
-// of b and c up to the next multiple of s.vector must exist and do not count.
-func (s *loops) multiply(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, columns int, add bool) {
-	for j := 0; j < columns; j += s.columns {
-		width := min(s.columns, (columns-j+s.vector-1)/s.vector*s.vector)
-		for i := 0; i < rows; i += s.rows {
-			height := min(s.rows, rows-i)
-			var start []float32
-			switch {
-			case add:
-			case bias == nil:
-				start = noBias[:height]
-			default:
-				start = bias[i : i+height]
+// tap is a run of count terms whose first element of a lies at at.
+type tap struct{ at, count int }
+
+// plainLanes by two rows of sums and their operands are what the compiler keeps in
+// amd64's 15 usable SSE registers without spilling.
+const plainLanes = 4
+
+const maxLanes = 16 // of all instruction sets
+
+func tilePlain(t *tile) {
+	for v := range t.blocks {
+		for r := 0; r < t.rows; r += 2 {
+			last := min(r+1, t.rows-1) // one row counts as two
+			var s0, s1, s2, s3, u0, u1, u2, u3 float32
+			at := v * t.bBlock
+			for _, p := range t.taps {
+				a, c := t.a[p.at+r*t.aRow:], t.a[p.at+last*t.aRow:]
+				o := 0
+				for range p.count {
+					b := t.b[at : at+plainLanes : at+plainLanes]
+					x, y := a[o], c[o]
+					s0 += x * b[0]
+					s1 += x * b[1]
+					s2 += x * b[2]
+					s3 += x * b[3]
+					u0 += y * b[0]
+					u1 += y * b[1]
+					u2 += y * b[2]
+					u3 += y * b[3]
+					o += t.aStep
+					at += t.bStep
+				}
 			}
-			s.tile(c[i*ldc+j:], ldc, start, a[i*lda:], lda, b[j:], at, height, width)
+			t.store(r, v, [plainLanes]float32{s0, s1, s2, s3})
+			if last > r {
+				t.store(last, v, [plainLanes]float32{u0, u1, u2, u3})
+			}
 		}
 	}
 }
 
-// tilePlain computes, for i < rows <= 2 and j < 3,
-//
-//	c[i*ldc+j] = bias[i] + sum over l < len(at) of a[i*lda+l] * b[at[l]+j]
-//
-// or, with a nil bias, adds the sum to c.
-func tilePlain(c []float32, ldc int, bias, a []float32, lda int, b []float32, at []int, rows, _ int) {
-	last := (rows - 1) * lda // one row counts as two
-	a0, a1 := a[:len(at)], a[last:last+len(at)]
-	var s00, s01, s02, s10, s11, s12 float32
-	for l, o := range at {
-		d := b[o : o+3 : o+3]
-		b0, b1, b2 := d[0], d[1], d[2]
-		u, v := a0[l], a1[l]
-		s00 += u * b0
-		s01 += u * b1
-		s02 += u * b2
-		s10 += v * b0
-		s11 += v * b1
-		s12 += v * b2
-	}
-	put(c, bias, 0, s00, s01, s02)
-	if rows > 1 {
-		put(c[ldc:], bias, 1, s10, s11, s12)
+func lanesPlain(t *tile) {
+	for r := range t.rows {
+		var s [plainLanes]float32
+		at := 0
+		for _, p := range t.taps {
+			o := p.at + r*t.aRow
+			for range p.count {
+				a, b := t.a[o:o+plainLanes:o+plainLanes], t.b[at:at+plainLanes:at+plainLanes]
+				s[0] += a[0] * b[0]
+				s[1] += a[1] * b[1]
+				s[2] += a[2] * b[2]
+				s[3] += a[3] * b[3]
+				o += t.aStep
+				at += t.bStep
+			}
+		}
+		t.store(r, 0, s)
 	}
 }
 
-func put(c, bias []float32, i int, s0, s1, s2 float32) {
-	c = c[:3]
-	if bias != nil {
-		c[0], c[1], c[2] = bias[i]+s0, bias[i]+s1, bias[i]+s2
-		return
+func mostPlain(t *tile) {
+	for r := range t.rows {
+		s := [plainLanes]float32{minusInf, minusInf, minusInf, minusInf}
+		for _, p := range t.taps {
+			o := p.at + r*t.aRow
+			for range p.count {
+				for l, v := range t.a[o : o+plainLanes] {
+					if v > s[l] || v != v {
+						s[l] = v
+					}
+				}
+				o += t.aStep
+			}
+		}
+		copy(t.c[r*t.cRow:], s[:])
 	}
-	c[0] += s0
-	c[1] += s1
-	c[2] += s2
+}
+
+func (t *tile) store(r, v int, s [plainLanes]float32) {
+	o := r*t.cRow + v*t.cBlock
+	c := t.c[o : o+plainLanes]
+	for l, x := range s {
+		if len(t.bias) > 0 {
+			x += t.bias[v*plainLanes+l]
+		}
+		if t.add {
+			x += c[l]
+		}
+		if len(t.residual) > 0 {
+			x += t.residual[o+l]
+		}
+		if t.clamp {
+			if x < t.lo { // NaN passes
+				x = t.lo
+			}
+			if x > t.hi {
+				x = t.hi
+			}
+		}
+		c[l] = x
+	}
+}
+
+// each cuts rows into tiles of nearly equal height and calls f with the first row of
+// each; t.rows tells how many there are.
+func (t *tile) each(rows int, f func(first int)) {
+	parts := (rows + isa.rows - 1) / isa.rows
+	for first, left := 0, parts; left > 0; left-- {
+		t.rows = (rows - first + left - 1) / left
+		f(first)
+		first += t.rows
+	}
+}
+
+// multiply computes c [rows,columns] from a and packed columns of b:
+//
+//	c[i*ldc+j] = sum over l < k of a[i*aRow+l*aStep] * b[l*ldb+j]
+//
+// or adds the sum to what c holds. Columns of b and c up to the next multiple of
+// the lanes must exist and do not count.
+func (w *worker) multiply(c []float32, ldc int, a []float32, aRow, aStep int, b []float32, ldb, k, rows, columns int, add bool) {
+	t := &w.tile
+	w.taps = append(w.taps[:0], tap{0, k})
+	if k == 0 {
+		w.taps = w.taps[:0]
+	}
+	*t = tile{cRow: ldc, cBlock: isa.lanes, aRow: aRow, aStep: aStep, bStep: ldb, bBlock: isa.lanes, taps: w.taps, add: add}
+	for j := 0; j < columns; j += 2 * isa.lanes {
+		t.blocks = min(2, (columns-j+isa.lanes-1)/isa.lanes)
+		for i := 0; i < rows; i += t.rows {
+			left := (rows - i + isa.rows - 1) / isa.rows
+			t.rows = (rows - i + left - 1) / left
+			t.c, t.a = c[i*ldc+j:], a[i*aRow:]
+			if k > 0 {
+				t.b = b[j:]
+			}
+			isa.tile(t)
+		}
+	}
+	*t = tile{}
 }
 
 // transposePlain computes y[j*ldy+i] = x[i*ldx+j] for i < rows, j < columns.

@@ -48,7 +48,7 @@ func TestMultiply(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
 		for _, rows := range append(around(isa.rows), 0, 2, 3) {
-			for _, columns := range append(append(around(isa.columns), around(isa.vector)...), 0) {
+			for _, columns := range append(around(isa.lanes), 0, 2*isa.lanes) {
 				for _, k := range []int{0, 1, 2, 17} {
 					testMultiply(t, r, rows, columns, k)
 				}
@@ -57,51 +57,44 @@ func TestMultiply(t *testing.T) {
 	})
 }
 
-// testMultiply starts operands at odd places, keeps rows of b in no order, and
-// makes sure that nothing beside c is written.
+// testMultiply starts operands at odd places and makes sure that nothing beside c is
+// written.
 func testMultiply(t *testing.T, r *rand.Rand, rows, columns, k int) {
 	t.Helper()
-	width := (columns + isa.vector - 1) / isa.vector * isa.vector
+	var w worker
+	width := (columns + isa.lanes - 1) / isa.lanes * isa.lanes
 	lda, ldb, ldc := k+r.IntN(3), width+r.IntN(5), width+r.IntN(5)
 	a, b := random(r, 3+rows*lda+k)[3:], random(r, 1+k*ldb+width)[1:]
-	at := r.Perm(k)
-	for l := range at {
-		at[l] *= ldb
-	}
-	for _, bias := range [][]float32{nil, random(r, rows)} {
-		for _, add := range []bool{false, true} {
-			c, check := guarded(t, rows*ldc+width)
-			before := random(r, len(c))
-			copy(c, before)
-			isa.multiply(c, ldc, bias, a, lda, b, at, rows, columns, add)
-			check()
-			for i, v := range c {
-				row, column := i/max(ldc, 1), i%max(ldc, 1)
-				if row < rows && column < width {
-					continue
-				}
-				if v != before[i] {
-					t.Fatalf("%dx%dx%d: row %d, column %d was overwritten", rows, columns, k, row, column)
-				}
+	for _, add := range []bool{false, true} {
+		c, check := guarded(t, rows*ldc+width)
+		before := random(r, len(c))
+		copy(c, before)
+		w.multiply(c, ldc, a, lda, 1, b, ldb, k, rows, columns, add)
+		check()
+		for i, v := range c {
+			row, column := i/max(ldc, 1), i%max(ldc, 1)
+			if row < rows && column < width {
+				continue
 			}
-			for i := range rows {
-				for j := range columns {
-					s := 0.0
-					if add {
-						s = float64(before[i*ldc+j])
-					} else if bias != nil {
-						s = float64(bias[i])
-					}
-					size := math.Abs(s)
-					for l, o := range at {
-						v := float64(a[i*lda+l]) * float64(b[o+j])
-						s += v
-						size += math.Abs(v)
-					}
-					// a rounding of 2^-24 each for a product and a sum, of at most size
-					if got := c[i*ldc+j]; !(math.Abs(float64(got)-s) <= float64(2*k+1)*0x1p-24*size) {
-						t.Fatalf("%dx%dx%d: row %d, column %d is %v, want %v", rows, columns, k, i, j, got, s)
-					}
+			if v != before[i] {
+				t.Fatalf("%dx%dx%d: row %d, column %d was overwritten", rows, columns, k, row, column)
+			}
+		}
+		for i := range rows {
+			for j := range columns {
+				s := 0.0
+				if add {
+					s = float64(before[i*ldc+j])
+				}
+				size := math.Abs(s)
+				for l := range k {
+					v := float64(a[i*lda+l]) * float64(b[l*ldb+j])
+					s += v
+					size += math.Abs(v)
+				}
+				// a rounding of 2^-24 each for a product and a sum, of at most size
+				if got := c[i*ldc+j]; !(math.Abs(float64(got)-s) <= float64(2*k+1)*0x1p-24*size) {
+					t.Fatalf("%dx%dx%d: row %d, column %d is %v, want %v", rows, columns, k, i, j, got, s)
 				}
 			}
 		}
@@ -110,11 +103,12 @@ func testMultiply(t *testing.T, r *rand.Rand, rows, columns, k int) {
 
 func TestMultiplyCarriesNaNAndInfinity(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
+		var w worker
 		inf, nan := float32(math.Inf(1)), float32(math.NaN())
-		b := make([]float32, isa.columns)
+		b := make([]float32, isa.lanes)
 		b[0], b[1], b[2] = 1, 0, nan
-		c := make([]float32, isa.columns)
-		isa.multiply(c, isa.columns, nil, []float32{inf}, 1, b, []int{0}, 1, 3, false)
+		c := make([]float32, isa.lanes)
+		w.multiply(c, isa.lanes, []float32{inf}, 1, 1, b, isa.lanes, 1, 1, 3, false)
 		if c[0] != inf || c[1] == c[1] || c[2] == c[2] {
 			t.Errorf("got %v, want [+Inf NaN NaN]", c[:3])
 		}
@@ -169,16 +163,19 @@ func BenchmarkPeak(b *testing.B) {
 	b.ReportMetric(2*float64(n)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
 
-// BenchmarkMultiply keeps its operands in a level 1 cache.
-func BenchmarkMultiply(b *testing.B) {
-	const k = 64
-	c, a := make([]float32, 16*pixelBlock), make([]float32, 16*k)
-	columns := make([]float32, k*pixelBlock)
-	var w worker
+// BenchmarkTile keeps its operands in a level 1 cache: a pair of blocks of 3x3 weights
+// for 16 channels.
+func BenchmarkTile(b *testing.B) {
+	const k = 9 * 16
+	x := &tile{c: make([]float32, 2*isa.rows*isa.lanes), cRow: 2 * isa.lanes, cBlock: isa.lanes,
+		a: make([]float32, k*isa.rows), aRow: k, aStep: 1, b: make([]float32, k*2*isa.lanes), bStep: 2 * isa.lanes, bBlock: isa.lanes,
+		taps: []tap{{0, k / 3}, {k / 3, k / 3}, {2 * k / 3, k / 3}}, rows: isa.rows, blocks: 2}
+	start := cpuTime()
 	for b.Loop() {
-		isa.multiply(c, pixelBlock, nil, a, k, columns, w.multiples(k, pixelBlock), isa.rows*2, isa.columns, true)
+		isa.tile(x)
 	}
-	rate := 2 * float64(isa.rows*2*isa.columns*k) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+	took := cpuTime() - start
+	rate := 2 * float64(2*isa.rows*isa.lanes*k) * float64(b.N) / float64(took.Nanoseconds())
 	b.ReportMetric(rate, "GFLOP/s")
 	b.ReportMetric(rate/peakOf(b), "of-peak")
 }

@@ -17,7 +17,7 @@ func windowCases() []Window {
 	r := rand.New(rand.NewPCG(15, 16))
 	pick := func(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
 	for len(cases) < 60 {
-		g := Window{N: pick(1, 3), C: pick(1, 3), H: pick(1, 12), W: pick(1, 12), KernelH: pick(1, 4), KernelW: pick(1, 4),
+		g := Window{N: pick(1, 3), C: pick(1, 20), H: pick(1, 12), W: pick(1, 30), KernelH: pick(1, 4), KernelW: pick(1, 4),
 			StrideH: pick(1, 3), StrideW: pick(1, 3), DilationH: pick(1, 3), DilationW: pick(1, 3),
 			PadTop: pick(0, 2), PadLeft: pick(0, 2), PadBottom: pick(0, 2), PadRight: pick(0, 2)}
 		more := pick(0, 1) // an output more, as ceil_mode may have it
@@ -84,8 +84,15 @@ func testPooling(t *testing.T) {
 					dTop[at] += float64(dy[i])
 				}
 			})
-			agree(t, pools, "MaxPool", len(dy), top, func(p *Pool, y []float32) { MaxPool(p, &g, y, x) })
-			agree(t, pools, "MaxPoolBackward", len(x), dTop, func(p *Pool, dx []float32) { MaxPoolBackward(p, &g, dx, x, dy) })
+			agree(t, pools, "MaxPool", len(dy), top, func(p *Pool, y []float32) { maxPooled(p, &g, y, x) })
+			agree(t, pools, "MaxPoolBackward", len(x), dTop, func(p *Pool, dx []float32) {
+				y := make([]float32, len(dy))
+				maxPooled(p, &g, y, x)
+				in, out, d := blocked(x, g.N, g.C, g.H*g.W), blocked(y, g.N, g.C, g.OutH*g.OutW), blocked(dy, g.N, g.C, g.OutH*g.OutW)
+				to := filled(len(in))
+				MaxPoolBackward(p, &g, to, in, out, d)
+				Unblock(p, dx, to, g.N, g.C, g.H*g.W)
+			})
 			x = random(r, len(x))
 			for _, countPad := range []bool{false, true} {
 				mean, dMean := make([]float64, len(dy)), make([]float64, len(x))
@@ -99,9 +106,23 @@ func testPooling(t *testing.T) {
 						dMean[j] += float64(dy[i]) / float64(count)
 					}
 				})
-				agree(t, pools, "AveragePool", len(dy), mean, func(p *Pool, y []float32) { AveragePool(p, &g, y, x, countPad) })
-				agree(t, pools, "AveragePoolBackward", len(x), dMean, func(p *Pool, dx []float32) { AveragePoolBackward(p, &g, dx, dy, countPad) })
+				agree(t, pools, "AveragePool", len(dy), mean, func(p *Pool, y []float32) {
+					to := filled(g.N * Blocks(g.C) * isa.lanes * g.OutH * g.OutW)
+					AveragePool(p, &g, to, blocked(x, g.N, g.C, g.H*g.W), countPad)
+					Unblock(p, y, to, g.N, g.C, g.OutH*g.OutW)
+				})
+				agree(t, pools, "AveragePoolBackward", len(x), dMean, func(p *Pool, dx []float32) {
+					to := filled(g.N * Blocks(g.C) * isa.lanes * g.H * g.W)
+					AveragePoolBackward(p, &g, to, blocked(dy, g.N, g.C, g.OutH*g.OutW), countPad)
+					Unblock(p, dx, to, g.N, g.C, g.H*g.W)
+				})
 			}
 		})
 	}
+}
+
+func maxPooled(p *Pool, g *Window, y, x []float32) {
+	to := filled(g.N * Blocks(g.C) * isa.lanes * g.OutH * g.OutW)
+	MaxPool(p, g, to, blocked(x, g.N, g.C, g.H*g.W))
+	Unblock(p, y, to, g.N, g.C, g.OutH*g.OutW)
 }

@@ -1,0 +1,52 @@
+package graph
+
+import (
+	"slices"
+
+	"graft/graph/ops"
+)
+
+// fuse lets steps absorb the only readers of their outputs: a convolution the
+// normalisation by stored statistics, the sum with a shortcut and the activation
+// that follow it. keep are values that must go on being computed; batch names the
+// normalisations by the batch's statistics, learns the values that learn.
+func (p *plan) fuse(keep map[*ops.Value]bool, batch map[string]bool, learns map[*ops.Value]bool) {
+	readers := map[*ops.Value][]*step{}
+	for _, s := range p.steps {
+		for _, v := range s.in {
+			if v != nil && v.Const == nil {
+				readers[v] = append(readers[v], s)
+			}
+		}
+		if slices.ContainsFunc(s.in, func(v *ops.Value) bool { return learns[v] }) {
+			for _, v := range s.out {
+				learns[v] = true
+			}
+		}
+	}
+	for i, s := range p.steps {
+		if s == nil || len(s.out) != 1 || keep[s.out[0]] || len(readers[s.out[0]]) != 1 {
+			continue
+		}
+		a, ok := s.form.(ops.Absorber)
+		next := readers[s.out[0]][0]
+		if !ok || len(next.out) != 1 {
+			continue
+		}
+		more, ok := a.Absorb(s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0]),
+			Batch: batch[next.out[0].Name], Learn: func(v *ops.Value) bool { return learns[v] }})
+		if !ok {
+			continue
+		}
+		for _, v := range more {
+			if k := slices.Index(readers[v], next); k >= 0 {
+				readers[v][k] = s
+			}
+		}
+		// It runs where its reader did, when all that it reads is there, and is met again there.
+		s.in, s.out = append(slices.Clone(s.in), more...), next.out
+		p.made[s.out[0]] = s
+		p.steps[slices.Index(p.steps, next)], p.steps[i] = s, nil
+	}
+	p.steps = filter(p.steps, func(s *step) bool { return s != nil })
+}

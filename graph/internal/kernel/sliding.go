@@ -1,0 +1,285 @@
+package kernel
+
+// sliding is a convolution as its tiles see it: forward, or backward to the input,
+// which is a convolution of dy. A task computes a band of rows of one image.
+//
+//	for n, band, group, share of the output channels:
+//	  copy the band's input, zeros around it, if taps reach outside
+//	  for each pair of blocks of output channels, row, run of pixels: one tile
+type sliding struct {
+	Epilogue
+	in, out, w []float32
+	n          int
+	ins, outs  int // channels of one group
+	groups     int
+	depthwise  bool
+
+	inH, inW, inLanes   int
+	outH, outW          int
+	inBlocks, outBlocks int // of one group
+	class               class
+	chains              []chain
+
+	copied          bool // the bands
+	top, left       int  // smallest place
+	height, width   int  // of a copied band
+	inRow, inPlane  int  // distances in what tiles read
+	outRow          int
+	band, bands     int // rows of a band, and number
+	pairs, shares   int // of output blocks; tasks that share a band's pairs
+	pixels          int // of all rows
+	inSize, outSize int // of a plane
+}
+
+// class is the output pixels (i*outStepH+outTop, j*outStepW+outLeft), each of which
+// sees the input at (i*stepH+place.h, j*stepW+place.w).
+type class struct {
+	rows, cols         int
+	stepH, stepW       int
+	outTop, outLeft    int
+	outStepH, outStepW int
+	places             []place
+}
+
+type place struct{ h, w int }
+
+const (
+	bandFloats = 48 << 10 // of input that a task works on: with weights, most of a near cache
+	leastTasks = 8        // split further below this, whatever the number of threads
+)
+
+// newSliding is a convolution from ins to outs channels, all groups together.
+func newSliding(g *Conv, ins, outs int) sliding {
+	groups := g.groups()
+	s := sliding{n: g.N, inLanes: isa.lanes, groups: groups, ins: ins / groups, outs: outs / groups, depthwise: g.depthwise()}
+	if s.depthwise {
+		s.ins, s.outs = isa.lanes, isa.lanes
+	}
+	s.inBlocks, s.outBlocks = Blocks(s.ins), Blocks(s.outs)
+	return s
+}
+
+// slide computes the pixels of one class.
+func (p *Pool) slide(s sliding, c class) {
+	if s.n*c.rows*c.cols*s.outs == 0 {
+		return
+	}
+	s.class = c
+	s.measure()
+	p.table = s.runs(p.table[:0], 0, s.inBlocks)
+	p.chains = s.cut(p.chains[:0], p.table)
+	s.chains = p.chains
+	p.tasks.sliding = s
+	p.launch(&p.tasks.sliding, s.n*s.bands*s.groups*s.shares, 1)
+	p.tasks.sliding = sliding{}
+}
+
+// measure decides whether bands are copied and how large they are.
+func (s *sliding) measure() {
+	c := &s.class
+	top, left, bottom, right := extent(c.places)
+	s.top, s.left = top, left
+	s.inSize, s.outSize = s.inH*s.inW*s.inLanes, s.outH*s.outW*isa.lanes
+	s.copied = top < 0 || left < 0 || (c.rows-1)*c.stepH+bottom >= s.inH || (c.cols-1)*c.stepW+right >= s.inW
+	s.width = (c.cols-1)*c.stepW + right - left + 1
+	s.inRow, s.inPlane, s.outRow = s.inW*s.inLanes, s.inSize, s.outW*isa.lanes
+	s.pixels = c.rows * c.cols
+	if c.pointwise() && !s.copied && c.cols == s.inW && c.cols == s.outW {
+		// one row of pixels, cut into rows of several tiles
+		c.cols = min(8*isa.rows, s.pixels)
+		c.rows = (s.pixels + c.cols - 1) / c.cols
+		s.width, s.inRow, s.outRow = c.cols, c.cols*s.inLanes, c.cols*isa.lanes
+	}
+	row := s.inBlocks * s.inLanes * s.width * c.stepH
+	s.bands = min(c.rows, (c.rows*row+bandFloats-1)/bandFloats)
+	s.pairs = (s.outBlocks + 1) / 2
+	s.shares = 1
+	if tasks := s.n * s.bands * s.groups; tasks < leastTasks {
+		s.shares = min(s.pairs, (leastTasks+tasks-1)/tasks)
+		s.bands = min(c.rows, s.bands*((leastTasks+tasks*s.shares-1)/(tasks*s.shares)))
+	}
+	s.band = (c.rows + s.bands - 1) / s.bands
+	s.bands = (c.rows + s.band - 1) / s.band
+	if s.copied {
+		s.height = (s.band-1)*c.stepH + bottom - top + 1
+		s.inRow, s.inPlane = s.width*s.inLanes, s.height*s.width*s.inLanes
+	}
+}
+
+// pointwise classes see one element of each channel.
+func (c *class) pointwise() bool {
+	return len(c.places) == 1 && c.places[0] == place{} && c.stepH == 1 && c.stepW == 1 && c.outStepH == 1 && c.outStepW == 1
+}
+
+// extent is the smallest and the largest place.
+func extent(places []place) (top, left, bottom, right int) {
+	for i, p := range places {
+		if i == 0 {
+			top, left, bottom, right = p.h, p.w, p.h, p.w
+		}
+		top, left, bottom, right = min(top, p.h), min(left, p.w), max(bottom, p.h), max(right, p.w)
+	}
+	return top, left, bottom, right
+}
+
+// step is the distance of the terms in a run: of channels, or of a channel's pixels.
+func (s *sliding) step() int {
+	if s.depthwise {
+		return s.inLanes
+	}
+	return 1
+}
+
+// chain is a part of a pixel's sum that is computed by itself and then added: the sum of
+// many terms is more exact so. PyTorch's kernels on such processors cut it alike, so that
+// graft's rounds as theirs.
+type chain struct {
+	taps  []tap
+	first int // term
+}
+
+// chainBlocks is how many blocks of input channels are in a chain: 16 channels of a
+// kernel of several taps, 256 of one.
+func (s *sliding) chainBlocks() int {
+	channels := 16
+	if len(s.class.places) == 1 {
+		channels = 256
+	}
+	return max(channels/s.inLanes, 1)
+}
+
+// cut lists the chains of a table of all blocks. A class without taps has an empty one.
+func (s *sliding) cut(list []chain, table []tap) []chain {
+	terms, size := 0, s.chainBlocks()*s.inLanes*len(s.class.places)
+	list = append(list, chain{})
+	from := 0
+	for i, r := range table {
+		if terms > 0 && terms%size == 0 && !s.depthwise {
+			list[len(list)-1].taps = table[from:i]
+			list, from = append(list, chain{first: terms}), i
+		}
+		terms += r.count
+	}
+	list[len(list)-1].taps = table[from:]
+	return list
+}
+
+// runs lists, for the blocks of input channels from first to last, where runs of terms
+// begin, seen from a tile's first pixel. What lies side by side is one run.
+func (s *sliding) runs(list []tap, first, last int) []tap {
+	for b := first; b < last; b++ {
+		count := min(s.inLanes, s.ins-b*s.inLanes)
+		if s.depthwise {
+			count = 1
+		}
+		for i, p := range s.class.places {
+			if s.copied {
+				p.h, p.w = p.h-s.top, p.w-s.left
+			}
+			at := (b-first)*s.inPlane + p.h*s.inRow + p.w*s.inLanes
+			if n := len(list); n > 0 && (i > 0 || (b-first)%s.chainBlocks() > 0) && list[n-1].at+list[n-1].count*s.step() == at {
+				list[n-1].count += count
+				continue
+			}
+			list = append(list, tap{at, count})
+		}
+	}
+	return list
+}
+
+func (s *sliding) run(w *worker, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		share, group := i%s.shares, i/s.shares%s.groups
+		band, n := i/s.shares/s.groups%s.bands, i/s.shares/s.groups/s.bands
+		s.task(w, n, group, band, s.pairs*share/s.shares, s.pairs*(share+1)/s.shares)
+	}
+}
+
+// task computes a band of the pairs of output blocks from first to last.
+func (s *sliding) task(w *worker, n, group, band, first, last int) {
+	c := &s.class
+	i0 := band * s.band
+	i1 := min(i0+s.band, c.rows)
+	in, origin := s.in[(n*s.groups+group)*s.inBlocks*s.inSize:], i0*c.stepH
+	if s.copied {
+		to := w.floats(s.inBlocks * s.inPlane)
+		for b := range s.inBlocks {
+			s.copyBand(to[b*s.inPlane:], in[b*s.inSize:], origin+s.top, (i1-i0-1)*c.stepH+s.height-(s.band-1)*c.stepH)
+		}
+		in, origin = to, 0
+	}
+	t := &w.tile
+	terms := s.ins * len(c.places)
+	if s.depthwise {
+		terms = len(c.places)
+	}
+	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes, lo: s.Lo, hi: s.Hi}
+	f := isa.tile
+	if s.depthwise {
+		f = isa.laneTile
+	}
+	for pair := first; pair < last; pair++ {
+		block := group*s.outBlocks + 2*pair
+		t.blocks = min(2, s.outBlocks-2*pair)
+		t.bStep = t.blocks * isa.lanes
+		weights := s.w[block*isa.lanes*terms:]
+		var bias []float32
+		if s.Bias != nil {
+			bias = s.Bias[block*isa.lanes:]
+		}
+		plane := (n*s.groups*s.outBlocks + block) * s.outSize
+		for i := i0; i < i1; i++ {
+			out := plane + (i*c.outStepH)*s.outRow + c.outTop*s.outRow + c.outLeft*isa.lanes
+			from := (origin + (i-i0)*c.stepH) * s.inRow
+			t.each(min(c.cols, s.pixels-i*c.cols), func(j int) {
+				o := out + j*t.cRow
+				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
+				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
+				for k := range s.chains {
+					if k == len(s.chains)-1 {
+						t.clamp = s.Clamp
+						if s.Residual != nil {
+							t.residual = s.Residual[o:]
+						}
+					}
+					t.taps, t.b = s.chains[k].taps, weights[s.chains[k].first*t.bStep:]
+					f(t)
+					t.bias, t.add = nil, true
+				}
+			})
+		}
+	}
+	*t = tile{}
+}
+
+// copyBand copies rows of a plane of the input from row top on, zeros around it.
+func (s *sliding) copyBand(to, from []float32, top, rows int) {
+	copyBand(to, from, s.inH, s.inW, s.inLanes, top, s.left, rows, s.width, 0)
+}
+
+// copyBand copies rows x width pixels from (top, left) of a plane [h,w,lanes] on,
+// where that lies outside with the value outside.
+func copyBand(to, from []float32, h, w, lanes, top, left, rows, width int, outside float32) {
+	before := min(max(-left, 0), width)
+	inside := max(min(w-left, width)-before, 0)
+	for r := range rows {
+		row := to[r*width*lanes : (r+1)*width*lanes]
+		if top+r < 0 || top+r >= h || inside == 0 {
+			fill(row, outside)
+			continue
+		}
+		fill(row[:before*lanes], outside)
+		copy(row[before*lanes:], from[((top+r)*w+left+before)*lanes:][:inside*lanes])
+		fill(row[(before+inside)*lanes:], outside)
+	}
+}
+
+func fill(x []float32, v float32) {
+	if v == 0 {
+		clear(x)
+		return
+	}
+	for i := range x {
+		x[i] = v
+	}
+}
