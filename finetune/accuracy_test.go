@@ -2,10 +2,13 @@ package finetune
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"graft/finetune/data"
 	"graft/graph"
@@ -105,6 +108,55 @@ func trainHeads(t *testing.T, m *onnx.ModelProto, d *data.Data, c Config, seeds 
 		best = append(best, run.result.BestEpoch().ValTop1)
 	}
 	return best
+}
+
+// TestAdviceIsRight: the order that Advise gives the cut points is that of trainings at
+// each of them.
+func TestAdviceIsRight(t *testing.T) {
+	slow(t)
+	m, d := sharedModel(t, "resnet20_cifar10"), sharedData(t, "flowers5_32.zip")
+	start := time.Now()
+	a, err := Advise(context.Background(), m, d.Train, d.Val, Config{Preprocess: &resnet20Input})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("advice in %v: %s", time.Since(start), a.Why)
+	var advised, trained []float64
+	for _, p := range a.Points {
+		r, err := Train(context.Background(), m, d.Train, d.Val, Config{After: strconv.Itoa(p.N), Freeze: "all", Preprocess: &resnet20Input})
+		if err != nil {
+			t.Fatal(err)
+		}
+		advised, trained = append(advised, p.Top1), append(trained, r.BestEpoch().ValTop1)
+		t.Logf("cut %d: advised %.4f, trained %.4f", p.N, p.Top1, r.BestEpoch().ValTop1)
+	}
+	if r := spearman(advised, trained); !(r >= 0.8) {
+		t.Errorf("rank correlation %.3f, want 0.8 or more", r)
+	}
+}
+
+// spearman is the correlation of the ranks of two lists; equal values share their rank.
+func spearman(x, y []float64) float64 {
+	rank := func(v []float64) []float64 {
+		r := make([]float64, len(v))
+		for i, a := range v {
+			for j, b := range v {
+				if b < a {
+					r[i]++
+				} else if b == a && i != j {
+					r[i] += 0.5
+				}
+			}
+		}
+		return r
+	}
+	a, b := rank(x), rank(y)
+	mean := float64(len(x)-1) / 2
+	var ab, aa, bb float64
+	for i := range a {
+		ab, aa, bb = ab+(a[i]-mean)*(b[i]-mean), aa+(a[i]-mean)*(a[i]-mean), bb+(b[i]-mean)*(b[i]-mean)
+	}
+	return ab / math.Sqrt(aa*bb)
 }
 
 func TestAccuracyEverythingTuned(t *testing.T) {

@@ -37,7 +37,8 @@ func finetuneVerb() *cli.Command {
 		batchSize("32"),
 		whole("accumulate", 0, 1, "`N` take a step after this many batches, with the sum of their gradients", "1"),
 		word("opt", "optimizer", chosen, optim.Names...),
-		number("lr", 0, 0, 1e6, "`RATE` greatest learning rate", chosen),
+		&cli.StringFlag{Name: "lr", Usage: "`RATE|auto` greatest learning rate; auto: find it by a test of rising rates", DefaultText: chosen,
+			Action: func(_ *cli.Context, v string) error { _, err := learningRate(v); return err }},
 		number("momentum", 0.9, 0, 1, "`M` momentum of sgd and rmsprop", "0.9, 0 for rmsprop"),
 		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", "0.0001, 0 with --opt"),
 		repeated("decay-exclude", "`norm,bias` no weight decay for these; both where --opt is not given"),
@@ -78,6 +79,7 @@ func finetuneVerb() *cli.Command {
 		&cli.BoolFlag{Name: "allow-changes", Usage: "go on although data or flags are not those that the run began with"},
 		&cli.StringFlag{Name: "config", Usage: "`FILE` take flags from a file of lines flag: value, as args.yaml is one", TakesFile: true},
 		whole("checkpoint-every", 200, 0, "`STEPS` write a checkpoint after so many steps, besides those after each epoch; 0: none", ""),
+		&cli.BoolFlag{Name: "advise", Usage: "train nothing but a quick head on the features of every cut point, and say which to cut and freeze at"},
 		&cli.StringFlag{Name: "dot", Usage: "`FILE` write the training graph that ran here, for Graphviz", TakesFile: true},
 	)...)
 	return &cli.Command{
@@ -102,6 +104,9 @@ func runFinetune(c *cli.Context) error {
 	args, err := positionals(c, "MODEL", "DATA")
 	if err != nil {
 		return err
+	}
+	if c.Bool("advise") {
+		return runAdvise(c, args)
 	}
 	if err := required(c, "output", "-o mine.onnx"); err != nil {
 		return err
@@ -133,6 +138,11 @@ func runFinetune(c *cli.Context) error {
 	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
 	if err := t.watch(c, &config); err != nil {
 		return err
+	}
+	if c.String("lr") == "auto" {
+		if err := t.findRate(c, m, d.Train, &config); err != nil {
+			return fmt.Errorf("%s: %w", quote(args[0]), err)
+		}
 	}
 	r, err := finetune.Train(c.Context, m, d.Train, d.Val, config)
 	t.done()
@@ -283,12 +293,16 @@ func (s finetuned) write(w io.Writer) error {
 
 // finetuneConfig reads the flags of a fine-tuning.
 func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetune.Config, error) {
+	rate, err := learningRate(c.String("lr"))
+	if err != nil {
+		return finetune.Config{}, err
+	}
 	f := finetune.Config{
 		After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"),
 		Head: c.String("head"), Dropout: c.Float64("dropout"), Freeze: c.String("freeze"), UnfreezeAt: c.Int("unfreeze-at"),
 		BatchNorm: c.String("bn"), Also: c.StringSlice("train"),
 		Epochs: c.Int("epochs"), Batch: c.Int("batch-size"), Accumulate: c.Int("accumulate"), Schedule: c.String("schedule"),
-		Optimizer: optim.Settings{Name: c.String("opt"), LR: c.Float64("lr"), WeightDecay: c.Float64("weight-decay"), ClipNorm: c.Float64("clip")},
+		Optimizer: optim.Settings{Name: c.String("opt"), LR: rate, WeightDecay: c.Float64("weight-decay"), ClipNorm: c.Float64("clip")},
 		LRMult:    c.Float64("lr-mult"), LayerDecay: c.Float64("layer-decay"), DecayExclude: commaList(c.StringSlice("decay-exclude")),
 		Warmup: c.Float64("warmup"), EMA: c.Float64("ema"), EarlyStop: c.Int("early-stop"),
 		Augment: c.String("augment"), Mixup: c.Float64("mixup"), CutMix: c.Float64("cutmix"), LabelSmoothing: c.Float64("label-smoothing"),
@@ -324,6 +338,18 @@ func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetu
 		f.Preprocess = &pre
 	}
 	return f, nil
+}
+
+// learningRate reads --lr; 0 stands for a choice, auto among them.
+func learningRate(v string) (float64, error) {
+	if v == "" || v == "auto" {
+		return 0, nil
+	}
+	lr, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(lr > 0 && lr < 1e6) {
+		return 0, usagef("", "--lr %s: want a number above 0 and below 1e6, or auto", quote(v))
+	}
+	return lr, nil
 }
 
 // commaList takes a repeated flag's values apart at their commas.
@@ -387,8 +413,9 @@ type trainingView struct {
 	u       *ui
 	run     *runFolder
 	epochs  int
-	intro   string // shown once nothing can be refused any more: what is refused gets its one line alone
-	saved   uint64 // the step of the last checkpoint
+	intro   string              // shown once nothing can be refused any more: what is refused gets its one line alone
+	rates   *finetune.RateCurve // of --lr auto
+	saved   uint64              // the step of the last checkpoint
 	stage   string
 	bar     *progress
 	records []report.Epoch
@@ -410,10 +437,17 @@ func (t *trainingView) progress(stage string, done, total int) {
 	if stage != t.stage || t.bar == nil || done < t.bar.n {
 		t.done()
 		what := stage
-		if stage != "features" {
+		if stage == "training" || stage == "validation" {
 			what = fmt.Sprintf("epoch %d/%d %s", len(t.records)+1, t.epochs, stage)
 		}
-		t.stage, t.bar = stage, t.u.progress(what, total, "images")
+		unit := "images"
+		switch stage {
+		case "rate test":
+			unit = "steps"
+		case "heads":
+			unit = "cut points"
+		}
+		t.stage, t.bar = stage, t.u.progress(what, total, unit)
 	}
 	t.bar.add(done - t.bar.n)
 }
