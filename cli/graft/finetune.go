@@ -59,6 +59,8 @@ func finetuneVerb() *cli.Command {
 	flags = append(flags, section("Data",
 		&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` validate on this share of the data, or on this folder",
 			DefaultText: "the data's own val, else 0.2"},
+		word("data-check", "look at all images before training, and warn of what is wrong with them", "on", "on", "off"),
+		&cli.BoolFlag{Name: "strict", Usage: "refuse data of which there is anything to warn"},
 		&cli.BoolFlag{Name: "skip-bad", Usage: "leave out images that cannot be read, up to a tenth of them"},
 		&cli.BoolFlag{Name: "no-shuffle", Usage: "keep the order of the data in every epoch"},
 		word("sampling", "balanced: draw all classes equally often", "shuffle", "shuffle", "balanced"),
@@ -136,6 +138,15 @@ func runFinetune(c *cli.Context) error {
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
 	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
+	size := data.CheckOptions{Workers: config.Workers}
+	if config.Preprocess != nil {
+		size.Height, size.Width = config.Preprocess.Height, config.Preprocess.Width
+	}
+	if c.String("resume") == "" { // else it was looked at when the run began
+		if t.findings, err = guard(c, u, d, size); err != nil {
+			return fmt.Errorf("%s: %w", quote(args[1]), err)
+		}
+	}
 	if err := t.watch(c, &config); err != nil {
 		return err
 	}
@@ -410,15 +421,16 @@ func openData(path, val string, seed uint64) (*data.Data, error) {
 
 // trainingView shows a training as it goes.
 type trainingView struct {
-	u       *ui
-	run     *runFolder
-	epochs  int
-	intro   string              // shown once nothing can be refused any more: what is refused gets its one line alone
-	rates   *finetune.RateCurve // of --lr auto
-	saved   uint64              // the step of the last checkpoint
-	stage   string
-	bar     *progress
-	records []report.Epoch
+	u        *ui
+	run      *runFolder
+	epochs   int
+	intro    string              // shown once nothing can be refused any more: what is refused gets its one line alone
+	rates    *finetune.RateCurve // of --lr auto
+	findings []data.Finding      // about the data
+	saved    uint64              // the step of the last checkpoint
+	stage    string
+	bar      *progress
+	records  []report.Epoch
 }
 
 // plan tells what will be trained, and what was chosen why.

@@ -31,6 +31,7 @@ func verbs() []*cli.Command {
 		finetuneVerb(),
 		predictVerb(),
 		evalVerb(),
+		dataVerb(),
 		runVerb(),
 		checkVerb(),
 		benchVerb(),
