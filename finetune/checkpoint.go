@@ -28,6 +28,7 @@ type Checkpoint struct {
 	state    map[string][]float32 // of the programs
 	values   map[string][]float32 // as they belong into the model, after the last whole epoch
 	best     map[string][]float32 // the same after the best epoch
+	outputs  []float32            // of the best epoch
 	average  map[string][]float32
 	averaged int
 	solver   optim.State
@@ -110,6 +111,9 @@ func (c *Checkpoint) parts() (list []storedTensor, numbers [][]float32) {
 	group("values", c.values)
 	if !c.sameBest() {
 		group("best", c.best)
+	}
+	if c.outputs != nil {
+		group("outputs", map[string][]float32{"best": c.outputs})
 	}
 	return list, numbers
 }
@@ -224,7 +228,8 @@ func (h *checkpointHeader) checkpoint(numbers []byte) (*Checkpoint, error) {
 	for _, e := range h.Epochs {
 		c.epochs = append(c.epochs, Epoch{e.N, float64(e.TrainLoss), float64(e.TrainTop1), float64(e.ValLoss), float64(e.ValTop1), float64(e.LR), float64(e.Seconds), e.Best})
 	}
-	groups := map[string]*map[string][]float32{"state": &c.state, "average": &c.average, "values": &c.values, "best": &c.best}
+	var outputs map[string][]float32
+	groups := map[string]*map[string][]float32{"state": &c.state, "average": &c.average, "values": &c.values, "best": &c.best, "outputs": &outputs}
 	for _, t := range h.Tensors {
 		v := make([]float32, t.Len)
 		for i := range v {
@@ -249,6 +254,7 @@ func (h *checkpointHeader) checkpoint(numbers []byte) (*Checkpoint, error) {
 			c.solver.Moments[i][t.Group[6]-'0'] = v
 		}
 	}
+	c.outputs = outputs["best"]
 	if h.SameBest {
 		c.best = c.values
 	}

@@ -3,6 +3,7 @@ package finetune
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"graft/finetune/data"
@@ -42,6 +43,10 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if m, err = p.prepareInput(m, c); err != nil {
 		return nil, err
 	}
+	resize, err := p.chooseResize(train)
+	if err != nil {
+		return nil, err
+	}
 	s, err := graph.Analyse(m, o)
 	if err != nil {
 		return nil, err
@@ -52,6 +57,7 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if p.Choices, err = choose(&c, s, p.Cut, train.Len(), p.Preprocess.Channels == "gray"); err != nil {
 		return nil, err
 	}
+	p.Choices = append(p.Choices, resize...)
 	if p.frozen, err = frozenTensor(s, c, p.Cut); err != nil {
 		return nil, err
 	}
@@ -175,6 +181,33 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 		return nil, failf("see --channels and --layout", "the network's input is %v, the preprocessing gives %v", size, s)
 	}
 	return graph.WithInputSize(m, pre.Shape(), o)
+}
+
+// chooseResize settles the length of the short side before the centre crop where it is
+// open: pictures that would have to be enlarged for it are not cropped, which would lose
+// their borders and gain nothing.
+func (p *Plan) chooseResize(train *data.Set) ([]Choice, error) {
+	pre := &p.Preprocess
+	if p.arrays || pre.Resize != 0 {
+		return nil, nil
+	}
+	usual := pre.ShortSide()
+	var short []int
+	const looked = 25
+	for k := range min(looked, train.Len()) {
+		im, err := train.Image(k * train.Len() / min(looked, train.Len()))
+		if err != nil {
+			continue // the training names it
+		}
+		short = append(short, min(im.W, im.H))
+	}
+	slices.Sort(short)
+	if len(short) == 0 || short[len(short)/2] >= usual {
+		return nil, nil
+	}
+	pre.Resize = max(pre.Height, pre.Width)
+	return []Choice{{"resize", strconv.Itoa(pre.Resize), fmt.Sprintf("the images' short sides, half of them up to %d, are less than the usual %d, which would enlarge and then crop them",
+		short[len(short)/2], usual)}}, pre.Check()
 }
 
 // Metadata keys.

@@ -43,7 +43,7 @@ func (p *Plan) divide(c Config) error {
 	}
 	if first := &p.Phases[0]; len(p.Phases) == 2 && first.headOnly && p.chosen("opt") {
 		// The head of the two phases is trained as a head alone is.
-		first.Optimizer = optim.Settings{Name: "adam", LR: 3e-3, WeightDecay: c.Optimizer.WeightDecay, ClipNorm: c.Optimizer.ClipNorm}
+		first.Optimizer = optim.Settings{Name: "adam", LR: 1e-3, WeightDecay: c.Optimizer.WeightDecay, ClipNorm: c.Optimizer.ClipNorm}
 		if p.chosen("augment") {
 			first.Augment = data.Augment{}
 		}

@@ -18,7 +18,7 @@ func (t *training) save(g *stage) error {
 	if t.Save == nil || t.at.Step == t.saved && t.at.Taken == 0 && t.at.Epoch == t.savedEpoch {
 		return nil
 	}
-	c := &Checkpoint{Identity: t.identity, at: t.at, epochs: t.result.Epochs, state: g.eval.State(), values: t.values, best: t.best, solver: g.solver.State()}
+	c := &Checkpoint{Identity: t.identity, at: t.at, epochs: t.result.Epochs, state: g.eval.State(), values: t.values, best: t.best, outputs: t.result.Outputs, solver: g.solver.State()}
 	if g.average != nil {
 		c.average, c.averaged = g.average.values, g.average.steps
 	}
@@ -35,6 +35,7 @@ func (t *training) resume(c *Checkpoint) error {
 		return failf("", "the checkpoint is of phase %d, the training has %d", c.at.Phase+1, len(t.plan.Phases))
 	}
 	t.at, t.values, t.best, t.result.Epochs = c.at, c.values, c.best, slices.Clone(c.epochs)
+	t.result.Outputs = c.outputs
 	t.saved, t.savedEpoch = c.at.Step, c.at.Epoch
 	t.from = c
 	return nil

@@ -14,10 +14,13 @@ import (
 
 // Result is what a training leaves.
 type Result struct {
-	Plan    *Plan
-	Best    *onnx.ModelProto // by validation top-1, then loss; Last without validation
-	Last    *onnx.ModelProto
-	Epochs  []Epoch
+	Plan   *Plan
+	Best   *onnx.ModelProto // by validation top-1, then loss; Last without validation
+	Last   *onnx.ModelProto
+	Epochs []Epoch
+	// Outputs [n,C] are what the trained program gave for the validation images in the best
+	// epoch, those that were skipped left out.
+	Outputs []float32
 	Skipped []string // images that were left out, by name
 	Cached  bool     // the frozen part ran once an image
 	Dot     []byte   // the Gorgonia graph that ran last, in the language of Graphviz
@@ -92,7 +95,9 @@ type training struct {
 	at     position
 	values map[string][]float32 // what has been learnt, as it belongs into the whole model
 	best   map[string][]float32 // the same after the best epoch
-	result *Result
+	// outputs are those for the validation images after the last whole epoch.
+	outputs []float32
+	result  *Result
 
 	identity   map[string]string // with Save or Resume
 	skipped    map[*data.Set]map[int]bool
@@ -362,12 +367,14 @@ func (t *training) validate(ctx context.Context, g *stage) (loss, top1 float64, 
 	g.average.exchange(g.eval.State())
 	defer g.average.exchange(g.eval.State())
 	classes, right, done, seen := len(t.plan.Classes), 0, 0, 0
+	t.outputs = t.outputs[:0]
 	err = g.val.each(ctx, upTo(g.val.len()), unvaried, t.Batch, func(b batch) error {
 		copy(g.eval.Input(0), b.x)
 		if err := g.eval.Run(); err != nil {
 			return err
 		}
 		y, _ := g.eval.Output(0).Floats()
+		t.outputs = append(t.outputs, y[:b.n*classes]...)
 		for i, label := range b.labels {
 			row := y[i*classes : (i+1)*classes]
 			if argmax(row) == label {
@@ -409,7 +416,7 @@ func (t *training) keepBest(e *Epoch) {
 		return
 	}
 	e.Best = true
-	t.best = t.values
+	t.best, t.result.Outputs = t.values, slices.Clone(t.outputs)
 }
 
 // store makes the models of the result.

@@ -194,3 +194,27 @@ func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, const
 func (s *Structure) HasBatchNorm() bool {
 	return slices.ContainsFunc(s.plan.steps, func(st *step) bool { return st.node.GetOpType() == "BatchNormalization" })
 }
+
+// StatisticsOf names the running statistics that follow the batches in a training.
+func (s *Structure) StatisticsOf(l Learning) []string {
+	origin := newOrigins(s.plan.model)
+	var names []string
+	for _, st := range s.plan.steps {
+		if !slices.Contains(l.BatchStatistics, st.out[0].Name) {
+			continue
+		}
+		for _, in := range st.in[3:] {
+			if name, ok := origin.of(in.Name); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// DependsOn says whether a tensor is computed from a constant of the model; "" is
+// computed from nothing.
+func (s *Structure) DependsOn(tensor, constant string) bool {
+	_, constants, err := s.fixedBelow(tensor)
+	return err == nil && constants[constant]
+}

@@ -179,7 +179,7 @@ func runFinetune(c *cli.Context) error {
 		}
 		u.warnf("skipped %d of %d images", n, all)
 	}
-	return finish(c, u, r, run, t.records)
+	return t.finish(c, args, m, d, r)
 }
 
 // stopped is a run that a signal has ended.
@@ -216,9 +216,14 @@ func (t *trainingView) watch(c *cli.Context, config *finetune.Config) error {
 		if err := t.run.sameData(train, val, resumed, config.AllowChanges, t.u.warnf); err != nil {
 			return err
 		}
-		return t.run.openLog(t.saved)
+		var err error
+		t.lr, err = t.run.openLog(t.saved)
+		return err
 	}
-	config.OnStep = func(s finetune.Step) { t.run.log.step(s) }
+	config.OnStep = func(s finetune.Step) {
+		t.run.log.step(s)
+		t.lr = append(t.lr, s.LR)
+	}
 	config.Progress, config.OnEpoch = t.progress, t.epoch
 	config.OnSkip = func(name string, err error) { t.u.warnf("skipped: %v", err) }
 	config.SaveEvery = c.Int("checkpoint-every")
@@ -232,10 +237,21 @@ func (t *trainingView) watch(c *cli.Context, config *finetune.Config) error {
 	return nil
 }
 
-// finish writes the files asked for and shows the result.
-func finish(c *cli.Context, u *ui, r *finetune.Result, run *runFolder, records []report.Epoch) error {
-	path := c.String("output")
+// finish writes the files asked for, proves the model and shows the result.
+func (t *trainingView) finish(c *cli.Context, args []string, was *onnx.ModelProto, d *data.Data, r *finetune.Result) error {
+	path, u, records := c.String("output"), t.u, t.records
 	if err := onnx.WriteFile(path, r.Best, onnx.WriteOptions{}); err != nil {
+		return err
+	}
+	proof, err := t.prove(c, path, was, d, r)
+	if err != nil {
+		return err
+	}
+	page, err := t.record(r, proof, d, args, path)
+	if err == nil {
+		err = writeReport(t.run.dir, page)
+	}
+	if err != nil {
 		return err
 	}
 	if dot := c.String("dot"); dot != "" {
@@ -247,18 +263,54 @@ func finish(c *cli.Context, u *ui, r *finetune.Result, run *runFolder, records [
 	if b := r.BestEpoch(); b != nil {
 		best = b.N - 1
 	}
-	s := finetuned{Output: path, Run: run.dir, Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
-		Learnt: len(r.Plan.Last().Learning.Params), Choices: r.Plan.Choices, Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best])}
+	s := finetuned{Output: path, Run: t.run.dir, Report: t.run.path("report.html"), Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
+		Learnt: len(r.Plan.Last().Learning.Params), Choices: r.Plan.Choices, Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best]),
+		Proof: proofJSON{Frozen: proof.Frozen, Difference: known(proof.Difference)}}
+	if proof.Evaluation != nil {
+		s.Proof.Top1 = known(proof.Top1)
+	}
 	for _, e := range records {
 		s.Epochs = append(s.Epochs, epochRecord(e))
 	}
 	return u.result("", s, s.write)
 }
 
+// prove reads the written model back and holds it against the training.
+func (t *trainingView) prove(c *cli.Context, path string, was *onnx.ModelProto, d *data.Data, r *finetune.Result) (*finetune.Proof, error) {
+	written, err := readModel(path)
+	if err != nil {
+		return nil, err
+	}
+	var p *progress
+	proof, err := finetune.Prove(c.Context, written, was, r, d.Val, func(done, total int) {
+		if p == nil {
+			p = t.u.progress("proving the written model", total, "images")
+		}
+		p.add(done - p.n)
+	})
+	if p != nil {
+		p.done()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return proof, nil
+}
+
+// known is a number as JSON has it; what was not measured is null.
+func known(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
 // finetuned is what finetune shows, as --json gives it.
 type finetuned struct {
 	Output    string            `json:"output"`
 	Run       string            `json:"run"`
+	Report    string            `json:"report"`
+	Proof     proofJSON         `json:"proof"`
 	Cut       string            `json:"cut"`
 	Frozen    string            `json:"frozen"`
 	Learnt    int               `json:"learnt_tensors"`
@@ -268,6 +320,13 @@ type finetuned struct {
 	BestEpoch int               `json:"best_epoch"`
 	Best      epochJSON         `json:"best"`
 	Epochs    []epochJSON       `json:"epochs"`
+}
+
+// proofJSON is what the written model, read back, does.
+type proofJSON struct {
+	Top1       *float64 `json:"val_top1"`
+	Difference *float64 `json:"max_difference"` // of its outputs and the trained program's, as a share of the largest
+	Frozen     int      `json:"frozen_tensors"` // that are the original's, bit for bit
 }
 
 // epochJSON is an epoch's record; what was not measured is null.
@@ -282,12 +341,6 @@ type epochJSON struct {
 }
 
 func epochRecord(e report.Epoch) epochJSON {
-	known := func(v float64) *float64 {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil
-		}
-		return &v
-	}
 	return epochJSON{e.N, known(e.TrainLoss), known(e.TrainAcc), known(e.ValLoss), known(e.ValAcc), e.LR, e.Seconds}
 }
 
@@ -296,10 +349,27 @@ func (s finetuned) write(w io.Writer) error {
 	if s.Best.ValTop1 != nil {
 		rows = append(rows, []string{"best", fmt.Sprintf("epoch %d, validation top-1 %s", s.BestEpoch, percent(*s.Best.ValTop1))})
 	}
+	proof := fmt.Sprintf("%d frozen tensors unchanged", s.Proof.Frozen)
+	if s.Proof.Top1 != nil {
+		proof = fmt.Sprintf("read back it has top-1 %s", percent(*s.Proof.Top1)) + differing(s.Proof.Difference) + "; " + proof
+	}
 	rows = append(rows,
+		[]string{"proof", proof},
+		[]string{"report", s.Report},
 		[]string{"try it", "graft predict " + s.Output + " PHOTO.jpg"},
 		[]string{"measure", "graft eval " + s.Output + " DATA"})
 	return writeTable(w, nil, rows)
+}
+
+// differing says how far the written model's outputs are from the trained program's.
+func differing(d *float64) string {
+	if d == nil {
+		return ""
+	}
+	if *d == 0 {
+		return " and the same outputs"
+	}
+	return fmt.Sprintf(" and outputs within %.0e", *d)
 }
 
 // finetuneConfig reads the flags of a fine-tuning.
@@ -426,6 +496,7 @@ type trainingView struct {
 	epochs   int
 	intro    string              // shown once nothing can be refused any more: what is refused gets its one line alone
 	rates    *finetune.RateCurve // of --lr auto
+	lr       []float64           // of each step
 	findings []data.Finding      // about the data
 	saved    uint64              // the step of the last checkpoint
 	stage    string

@@ -30,10 +30,13 @@ type stepLine struct {
 }
 
 // openLog opens the log for what comes after a step: lines of later steps, which an
-// interrupted run has taken and which will be taken again, are cut off.
-func (r *runFolder) openLog(after uint64) error {
+// interrupted run has taken and which will be taken again, are cut off. It returns the
+// rates of the steps that stay.
+func (r *runFolder) openLog(after uint64) (rates []float64, err error) {
 	path := r.path("log.jsonl")
-	fail := func(err error) error { return fmt.Errorf("output %s: %w", quote(path), pathless(err)) }
+	fail := func(err error) ([]float64, error) {
+		return nil, fmt.Errorf("output %s: %w", quote(path), pathless(err))
+	}
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
@@ -46,6 +49,7 @@ func (r *runFolder) openLog(after uint64) error {
 			break
 		}
 		keep += n + 1
+		rates = append(rates, l.LR)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -60,7 +64,7 @@ func (r *runFolder) openLog(after uint64) error {
 		return fail(err)
 	}
 	r.log = &stepLog{f: f, w: bufio.NewWriter(f)}
-	return nil
+	return rates, nil
 }
 
 // step adds a line.

@@ -79,8 +79,8 @@ func (p Preprocess) Shape() [3]int {
 	return [3]int{p.channels(), p.Height, p.Width}
 }
 
-// resize is Resize with its default.
-func (p Preprocess) resize() int {
+// ShortSide is Resize with its default.
+func (p Preprocess) ShortSide() int {
 	if p.Resize == 0 {
 		return int(math.Round(float64(max(p.Height, p.Width)) * 256 / 224))
 	}
@@ -144,7 +144,7 @@ func (p Preprocess) target(w, h int) (toW, toH int, err error) {
 	if w == p.Width && h == p.Height {
 		return w, h, nil
 	}
-	short := p.resize()
+	short := p.ShortSide()
 	if short == Exact {
 		return 0, 0, fmt.Errorf("a picture of %dx%d (height x width), want exactly %dx%d", h, w, p.Height, p.Width)
 	}
@@ -251,7 +251,7 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if j.Layout == "" {
 		j.Layout = "nchw"
 	}
-	if r := p.resize(); r != Exact {
+	if r := p.ShortSide(); r != Exact {
 		j.Resize = json.RawMessage(fmt.Sprint(r))
 	}
 	return json.Marshal(j)
