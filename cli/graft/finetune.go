@@ -102,7 +102,7 @@ Examples:
 	}
 }
 
-func runFinetune(c *cli.Context) error {
+func runFinetune(c *cli.Context) (err error) {
 	args, err := positionals(c, "MODEL", "DATA")
 	if err != nil {
 		return err
@@ -122,8 +122,15 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	defer run.close()
 	u := newUI(c)
+	t := &trainingView{u: u, run: run}
+	defer func() {
+		if err != nil && c.Context.Err() != nil { // a signal, wherever it came
+			run.keep = true
+			err = stopped{err, t.saved, run.dir}
+		}
+		run.close()
+	}()
 	m, err := readModel(args[0])
 	if err != nil {
 		return err
@@ -137,7 +144,7 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
-	t := &trainingView{u: u, run: run, intro: d.Train.Describe() + "; " + described(d.Val)}
+	t.intro = d.Train.Describe() + "; " + described(d.Val)
 	size := data.CheckOptions{Workers: config.Workers}
 	if config.Preprocess != nil {
 		size.Height, size.Width = config.Preprocess.Height, config.Preprocess.Width
@@ -163,10 +170,6 @@ func runFinetune(c *cli.Context) error {
 		}
 	}
 	if err != nil {
-		if c.Context.Err() != nil {
-			run.keep = true
-			return stopped{err, t.saved, run.dir}
-		}
 		if t.saved > 0 {
 			err = hinted{err, "graft finetune --resume " + quote(run.dir) + " goes on from step " + strconv.FormatUint(t.saved, 10)}
 		}

@@ -119,7 +119,11 @@ func TestPageInBrowser(t *testing.T) {
 		t.Skip("no chromium")
 	}
 	dir := t.ArtifactDir()
-	for _, classes := range []int{2, 10, 40} {
+	many := []int{10}
+	if os.Getenv("GRAFT_SLOW") != "" {
+		many = []int{2, 10, 40}
+	}
+	for _, classes := range many {
 		var b bytes.Buffer
 		if err := aRun(classes).HTML(&b); err != nil {
 			t.Fatal(err)
@@ -164,6 +168,9 @@ document.title='measured '+d.scrollWidth+' '+d.clientWidth+' '+small.toFixed(1)+
 			}
 			if bytes.Contains(out, []byte("CONSOLE")) {
 				t.Errorf("%d %s: the console says\n%s", width, scheme, out)
+			}
+			if scheme == "dark" {
+				continue // as wide as in the light
 			}
 			dom, err := exec.Command(chromium, append(flags, "--dump-dom", "file://"+probe)...).Output()
 			if err != nil {
