@@ -81,6 +81,7 @@ func finetuneVerb() *cli.Command {
 		&cli.BoolFlag{Name: "allow-changes", Usage: "go on although data or flags are not those that the run began with"},
 		&cli.StringFlag{Name: "config", Usage: "`FILE` take flags from a file of lines flag: value, as args.yaml is one", TakesFile: true},
 		whole("checkpoint-every", 200, 0, "`STEPS` write a checkpoint after so many steps, besides those after each epoch; 0: none", ""),
+		&cli.BoolFlag{Name: "tensorboard", Usage: "write TensorBoard's event files into the run folder too"},
 		&cli.BoolFlag{Name: "advise", Usage: "train nothing but a quick head on the features of every cut point, and say which to cut and freeze at"},
 		&cli.StringFlag{Name: "dot", Usage: "`FILE` write the training graph that ran here, for Graphviz", TakesFile: true},
 	)...)
@@ -123,7 +124,7 @@ func runFinetune(c *cli.Context) (err error) {
 		return err
 	}
 	u := newUI(c)
-	t := &trainingView{u: u, run: run}
+	t := &trainingView{u: u, run: run, tensorboard: c.Bool("tensorboard")}
 	defer func() {
 		if err != nil && c.Context.Err() != nil { // a signal, wherever it came
 			run.keep = true
@@ -494,17 +495,18 @@ func openData(path, val string, seed uint64) (*data.Data, error) {
 
 // trainingView shows a training as it goes.
 type trainingView struct {
-	u        *ui
-	run      *runFolder
-	epochs   int
-	intro    string              // shown once nothing can be refused any more: what is refused gets its one line alone
-	rates    *finetune.RateCurve // of --lr auto
-	lr       []float64           // of each step
-	findings []data.Finding      // about the data
-	saved    uint64              // the step of the last checkpoint
-	stage    string
-	bar      *progress
-	records  []report.Epoch
+	u           *ui
+	run         *runFolder
+	epochs      int
+	intro       string              // shown once nothing can be refused any more: what is refused gets its one line alone
+	rates       *finetune.RateCurve // of --lr auto
+	lr          []float64           // of each step
+	tensorboard bool
+	findings    []data.Finding // about the data
+	saved       uint64         // the step of the last checkpoint
+	stage       string
+	bar         *progress
+	records     []report.Epoch
 }
 
 // plan tells what will be trained, and what was chosen why.
@@ -558,6 +560,11 @@ func (t *trainingView) epoch(e finetune.Epoch) {
 	t.u.infof("%s", line)
 	if err := t.run.results(t.records); err != nil {
 		t.u.warnf("%v", err)
+	}
+	if t.tensorboard {
+		if err := t.run.events(t.records); err != nil {
+			t.u.warnf("%v", err)
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
 				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
 		}
-		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", "*.onnx", "*.png", "*.svg", "*.html", "checkpoints"); err != nil {
+		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", "*.onnx", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
 			return nil, err
 		}
 	}
@@ -191,6 +191,20 @@ func (r *runFolder) write(name string, b []byte) error {
 // results writes results.csv anew, after every epoch.
 func (r *runFolder) results(records []report.Epoch) error {
 	return writeFile(r.path("results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records) })
+}
+
+// events writes TensorBoard's event file anew, after every epoch: a resumed run has one
+// file as an uninterrupted one has.
+func (r *runFolder) events(records []report.Epoch) error {
+	return writeFile(r.path("events.out.tfevents.0.graft"), func(w io.Writer) error {
+		e, err := report.NewEvents(w)
+		for _, one := range records {
+			if err == nil {
+				err = e.Epoch(one)
+			}
+		}
+		return err
+	})
 }
 
 // save writes the models and the plot.
