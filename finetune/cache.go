@@ -16,6 +16,7 @@ type frozenPart struct {
 	program *graph.Program
 	width   int // floats of one image's features
 	batch   int
+	store   *store // nil: features are not kept across trainings
 }
 
 // newFrozenPart compiles the network up to a phase's frontier.
@@ -29,7 +30,14 @@ func newFrozenPart(p *Plan, ph *Phase, c Config) (*frozenPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frozenPart{program, numel(p.structure.Shape(ph.Frontier)), batch}, nil
+	f := &frozenPart{program: program, width: numel(p.structure.Shape(ph.Frontier)), batch: batch}
+	if c.Cache != "auto" {
+		if f.store, err = newStore(c.Cache, m, p.Preprocess, p.arrays, f.width); err != nil {
+			program.Close()
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 func numel(shape []int) int {
@@ -40,26 +48,55 @@ func numel(shape []int) int {
 	return n
 }
 
-// run computes the features of a set, its images mirrored or not.
+// run computes the features of a set, its images mirrored or not; what the store has is
+// taken from there.
 func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func(n int)) ([]float32, error) {
 	out := make([]float32, s.len()*f.width)
-	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers, Skip: s.skip}
+	order, sums, err := f.missing(ctx, s, mirrored, out)
+	if err != nil {
+		return nil, err
+	}
+	step(s.len() - len(order))
+	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Order: order, Workers: s.workers, Skip: s.skip}
 	if mirrored {
 		l.View = func(int) data.View { return data.Mirrored }
 	}
-	err := l.Each(ctx, func(b *data.Batch) error {
+	err = l.Each(ctx, func(b *data.Batch) error {
 		copy(f.program.Input(0), b.X)
 		if err := f.program.Run(); err != nil {
 			return err
 		}
 		v, _ := f.program.Output(0).Floats()
 		for k, i := range b.Index {
-			copy(out[i*f.width:], v[k*f.width:(k+1)*f.width])
+			one := v[k*f.width : (k+1)*f.width]
+			copy(out[i*f.width:], one)
+			if f.store != nil {
+				if err := f.store.save(one, sums[i].SHA256, mirrored); err != nil {
+					return err
+				}
+			}
 		}
 		step(b.Taken)
 		return nil
 	})
 	return out, err
+}
+
+// missing takes from the store what it has, and gives the images that remain.
+func (f *frozenPart) missing(ctx context.Context, s images, mirrored bool, out []float32) (order []int, sums []data.Sum, err error) {
+	if f.store == nil {
+		return upTo(s.len()), nil, nil
+	}
+	if sums, err = s.set.Manifest(ctx); err != nil {
+		return nil, nil, err
+	}
+	order = []int{}
+	for i := range sums {
+		if !f.store.load(out[i*f.width:(i+1)*f.width], sums[i].SHA256, mirrored) {
+			order = append(order, i)
+		}
+	}
+	return order, sums, nil
 }
 
 // fits says whether the features of a phase can be kept: they are the same in every

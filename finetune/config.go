@@ -63,7 +63,8 @@ type Config struct {
 	// Its Height and Width change the network's input size; 0 leaves that. Arrays of
 	// float32 are taken as they are.
 	Preprocess *data.Preprocess
-	// Cache is "auto" (features are kept where they fit into 2 GiB) or "off".
+	// Cache is "auto" (features are kept where they fit into 2 GiB), "off", or a folder, in
+	// which they are kept for later trainings too.
 	Cache   string
 	Threads int // of the kernels; 0 all cores
 	Workers int // that decode images; 0 one a core
@@ -164,7 +165,6 @@ func (c Config) withDefaults() (Config, error) {
 		{"optimizer", c.Optimizer.Name, append([]string{""}, optim.Names...)},
 		{"schedule", c.Schedule, append([]string{""}, optim.Schedules...)},
 		{"augmentation", c.Augment, augments},
-		{"cache", c.Cache, []string{"auto", "off"}},
 		{"BatchNorm mode", c.BatchNorm, append([]string{""}, BatchNorms...)},
 		{"class weights", c.ClassWeights, ClassWeights},
 		{"sampling", c.Sampling, Samplings},

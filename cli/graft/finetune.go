@@ -68,7 +68,7 @@ func finetuneVerb() *cli.Command {
 			"auto, which tells what it chose", append([]string{"auto"}, augments...)...),
 		number("mixup", 0, 0, 5, "`ALPHA` blend pairs of images and labels", "0, none"),
 		number("cutmix", 0, 0, 5, "`ALPHA` swap rectangles of pairs of images, and labels in proportion", "0, none"),
-		word("cache", "keep the frozen part's features in memory", "auto", "auto", "off"),
+		&cli.StringFlag{Name: "cache", Usage: "`auto|off|DIR` keep the frozen part's features in memory, or in this folder for later runs too", DefaultText: "auto"},
 		workers(),
 	)...)
 	flags = append(flags, preprocessingFlags()...)
