@@ -10,10 +10,10 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test drills race fuzz bench generate lint demo size clean set-module
+.PHONY: help build test drills avx2 noasm emulate race fuzz bench generate assembly lint demo size clean set-module
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./graft, one static binary
 	CGO_ENABLED=0 $(GO) build -o graft ./cli/graft
@@ -23,6 +23,18 @@ test: ## run the tests, in under three minutes
 
 drills: ## break trainings in every way, in the drills' long form; some of it as root only
 	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune
+
+avx2: ## run the tests without AVX-512
+	GRAFT_REQUIRE_ISA=$${GRAFT_REQUIRE_ISA:+avx2} GODEBUG=cpu.avx512f=off CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+noasm: ## run the tests without assembly
+	GRAFT_REQUIRE_ISA= CGO_ENABLED=0 $(GO) test -tags noasm $(TESTFLAGS) ./...
+
+emulate: ## run the tests of kernels and files for arm64 and for s390x, which is big-endian; needs qemu-user
+	@for arch in arm64:aarch64 s390x:s390x; do \
+		qemu=$$(command -v qemu-$${arch#*:}-static || command -v qemu-$${arch#*:}) || { echo 'make emulate needs qemu-user' >&2; exit 1; }; \
+		GRAFT_REQUIRE_ISA= CGO_ENABLED=0 GOARCH=$${arch%:*} $(GO) test -short -exec "$$qemu" $(TESTFLAGS) ./graph/internal/kernel ./onnx || exit 1; \
+	done
 
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data
@@ -35,9 +47,11 @@ fuzz: ## run each fuzz target for FUZZTIME=5s
 bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them longer
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
 
-generate: ## make the kernels' assembly, and onnx.pb.go from onnx.proto; the latter needs protoc and protoc-gen-go
+assembly: ## make the kernels' assembly
 	rm -f graph/internal/kernel/isa_amd64.s graph/internal/kernel/isa_stubs_amd64.go
 	$(GO) generate ./graph/internal/kernel
+
+generate: assembly ## make the assembly, and onnx.pb.go from onnx.proto; the latter needs protoc and protoc-gen-go
 	@command -v protoc >/dev/null || { echo 'make generate needs protoc, of github.com/protocolbuffers/protobuf' >&2; exit 1; }
 	@command -v protoc-gen-go >/dev/null || { echo 'make generate needs: go install google.golang.org/protobuf/cmd/protoc-gen-go' >&2; exit 1; }
 	$(GO) generate ./onnx

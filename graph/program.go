@@ -399,7 +399,11 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 // finish adds the loss and the gradients, plans the memory and makes the machine.
 func (p *Program) finish() error {
 	b := p.builder
-	var keep []*gorgonia.Node
+	keep, err := p.addLoss()
+	if err != nil {
+		return err
+	}
+	b.Detached = true // what only the host reads has no gradient
 	for _, v := range p.plan.outputs {
 		if v.Const != nil {
 			p.outputs = append(p.outputs, nil)
@@ -409,36 +413,48 @@ func (p *Program) finish() error {
 		p.outputs = append(p.outputs, n)
 		keep = append(keep, n)
 	}
-	if len(keep) == 0 && !p.training() {
+	if len(keep) == 0 {
 		return nil
 	}
 	if p.training() {
-		y, err := p.logits()
+		grads, err := p.gradients()
 		if err != nil {
 			return err
 		}
-		if p.target, p.loss, err = p.config.Training.Loss(b, y); err != nil {
-			return err
-		}
-		if len(p.params) == 0 {
-			return failf("freeze fewer layers", "nothing of the model is left to learn")
-		}
-		var wrt []*gorgonia.Node
-		for _, q := range p.params {
-			wrt = append(wrt, q.Node)
-		}
-		grads, err := b.Gradients(p.loss, wrt)
-		if err != nil {
-			return err
-		}
-		keep = append(append(keep, p.loss), grads...)
+		keep = append(keep, grads...)
 	}
-	var err error
 	if p.memory, err = b.Allocate(keep...); err != nil {
 		return err
 	}
 	p.machine = gorgonia.NewTapeMachine(b.Graph)
 	return nil
+}
+
+// addLoss adds the loss of a training program.
+func (p *Program) addLoss() ([]*gorgonia.Node, error) {
+	if !p.training() {
+		return nil, nil
+	}
+	y, err := p.logits()
+	if err != nil {
+		return nil, err
+	}
+	if p.target, p.loss, err = p.config.Training.Loss(p.builder, y); err != nil {
+		return nil, err
+	}
+	return []*gorgonia.Node{p.loss}, nil
+}
+
+// gradients adds those of all that learns.
+func (p *Program) gradients() ([]*gorgonia.Node, error) {
+	if len(p.params) == 0 {
+		return nil, failf("freeze fewer layers", "nothing of the model is left to learn")
+	}
+	var wrt []*gorgonia.Node
+	for _, q := range p.params {
+		wrt = append(wrt, q.Node)
+	}
+	return p.builder.Gradients(p.loss, wrt)
 }
 
 // logitsValue is what the loss is taken of: where the model ends in a Softmax, what

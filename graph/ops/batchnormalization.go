@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"gorgonia.org/gorgonia"
 
@@ -15,7 +16,7 @@ import (
 // by the stored statistics, or by the batch's own where the Builder says so.
 // https://onnx.ai/onnx/operators/onnx__BatchNormalization.html; opsets 7, 9, 14, 15
 type batchNormalization struct {
-	epsilon  float32
+	epsilon  float64
 	momentum float32
 	n, c, hw int
 	name     string // of its own output, where it has absorbed others
@@ -34,7 +35,14 @@ func readBatchNormalization(a *Attrs) Form {
 	if a.Outs > 1 {
 		a.fail("outputs for training are not supported; export the model for inference")
 	}
-	return &batchNormalization{epsilon: a.Float("epsilon", 1e-5), momentum: a.Float("momentum", 0.9)}
+	return &batchNormalization{epsilon: asWritten(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
+}
+
+// asWritten is the number with the fewest digits that rounds to v: the exporter had 1e-5,
+// not the float32 next to it.
+func asWritten(v float32) float64 {
+	d, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
+	return d
 }
 
 func (f *batchNormalization) Infer(in []*Value) ([]*Value, error) {
@@ -62,7 +70,7 @@ func (f *batchNormalization) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	y := make([]float64, len(x))
 	for i := range y {
 		c := i / f.hw % f.c
-		y[i] = (x[i]-mean[c])/math.Sqrt(variance[c]+float64(f.epsilon))*scale[c] + bias[c]
+		y[i] = (x[i]-mean[c])/math.Sqrt(variance[c]+f.epsilon)*scale[c] + bias[c]
 	}
 	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
 }
@@ -94,7 +102,7 @@ func (f *batchNormalization) into(b *Builder, w, bias *gorgonia.Node, in []*Valu
 	}
 	both := b.Apply(Kernel{Name: "BatchNormalization.fold", Shape: []int{2, f.c}, Run: func(y []float32, x [][]float32) {
 		for j := range f.c {
-			s := float64(x[0][j]) / math.Sqrt(float64(x[3][j])+float64(f.epsilon))
+			s := float64(x[0][j]) / math.Sqrt(float64(x[3][j])+f.epsilon)
 			shift := -float64(x[2][j])
 			if len(x) > 4 {
 				shift += float64(x[4][j])
@@ -115,11 +123,11 @@ func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.No
 	if name == "" {
 		name = out[0].Name
 	}
-	k := normalisation{b: b, batch: b.BatchStatistics[name], limits: f.limits,
-		g: &kernel.Norm{N: f.n, C: f.c, HW: f.hw, Eps: f.epsilon, Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi}}
+	k := normalisation{b: b, limits: f.limits,
+		g: &kernel.Norm{N: f.n, C: f.c, HW: f.hw, Eps: f.epsilon, Batch: b.BatchStatistics[name], Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi}}
 	x := b.Blocked(in[0])
 	k.args = []*gorgonia.Node{x, b.Node(in[1]), b.Node(in[2])}
-	if k.batch {
+	if k.g.Batch {
 		stats := k.statistics(x)
 		b.Statistics = append(b.Statistics, Statistics{Mean: in[3], Var: in[4], Node: stats, Count: f.n * f.hw, Momentum: f.momentum})
 		k.args = append(k.args, b.strided("mean", stats, []int{2, f.c}, []int{f.c}, []int{1}, 0), b.strided("var", stats, []int{2, f.c}, []int{f.c}, []int{1}, f.c))
@@ -138,7 +146,6 @@ type normalisation struct {
 	b      *Builder
 	g      *kernel.Norm
 	args   []*gorgonia.Node
-	batch  bool // mean and variance are the batch's
 	limits limits
 }
 
@@ -183,7 +190,7 @@ func (k *normalisation) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need
 	}}, x, y, dy, mean, variance)
 	if need[0] {
 		r[0] = b.Apply(Kernel{Name: "BatchNormalization.dx", Shape: x.Shape(), Run: func(dx []float32, x [][]float32) {
-			kernel.BatchNormBackward(b.Pool, g, dx, x[0], x[1], x[2], x[3], x[4], x[5], x[6][:c], x[6][c:], k.batch)
+			kernel.BatchNormBackward(b.Pool, g, dx, x[0], x[1], x[2], x[3], x[4], x[5], x[6][:c], x[6][c:])
 		}}, x, y, dy, scale, mean, variance, sums)
 	}
 	for i := range 2 {

@@ -6,7 +6,8 @@ import "math"
 // what may follow it.
 type Norm struct {
 	N, C, HW int
-	Eps      float32
+	Eps      float64
+	Batch    bool // by the batch's own statistics
 	Clamp    bool // y stays between Lo and Hi, NaN as it is
 	Lo, Hi   float32
 }
@@ -62,27 +63,27 @@ func BatchNormReduce(p *Pool, g *Norm, dgamma, dbeta, x, y, dy, mean, variance [
 	for j := range g.C {
 		sum, dot := s.of(j)
 		dbeta[j] = float32(sum)
-		dgamma[j] = float32(dot * inverse(variance[j], g.Eps))
+		dgamma[j] = float32(dot * float64(g.inverse(variance[j])))
 	}
 	p.release(q)
 }
 
 // BatchNormBackward computes the gradient of BatchNormForward for x, with d as in
 // BatchNormReduce and s = gamma[j]/sqrt(variance[j]+Eps). With stored statistics
-// dx = d*s. With batch, mean and variance were computed from x and carry
+// dx = d*s. With Batch, mean and variance were computed from x and carry
 // gradient: dx = s * (d - dbeta[j]/count - xhat*dgamma[j]/count), where count is N*HW,
-// xhat the normalised x, and dgamma, dbeta are BatchNormReduce's; without batch
+// xhat the normalised x, and dgamma, dbeta are BatchNormReduce's; without Batch
 // they may be nil. dx may be dy.
-func BatchNormBackward(p *Pool, g *Norm, dx, x, y, dy, gamma, mean, variance, dgamma, dbeta []float32, batch bool) {
+func BatchNormBackward(p *Pool, g *Norm, dx, x, y, dy, gamma, mean, variance, dgamma, dbeta []float32) {
 	g.check(dy, gamma, mean, variance)
-	if batch {
+	if g.Batch {
 		g.check(x, dgamma, dbeta)
 	}
 	if len(dx) < g.size() {
 		panic("kernel: short dx")
 	}
 	f := normBackward
-	if !batch {
+	if !g.Batch {
 		f = normBackwardStored
 	}
 	q := p.acquire()
@@ -129,9 +130,12 @@ func (g *Norm) limits() (lo, hi float32) {
 
 var unlimited, minusInf = float32(math.NaN()), float32(math.Inf(-1))
 
-// inverse is 1/sqrt(variance+eps).
-func inverse(variance, eps float32) float64 {
-	return 1 / math.Sqrt(float64(variance)+float64(eps))
+// inverse is 1/sqrt(variance+Eps), rounded where PyTorch rounds.
+func (g *Norm) inverse(variance float32) float32 {
+	if g.Batch {
+		return float32(1 / math.Sqrt(float64(variance)+g.Eps))
+	}
+	return 1 / float32(math.Sqrt(float64(variance+float32(g.Eps))))
 }
 
 // normalisation is one of the passes over planes above.
@@ -187,7 +191,7 @@ func (t *normalisation) setLimits(c []float32, k int) {
 // side of it.
 func normForward(t *normalisation, w *worker, i int) {
 	c := t.coefficients(w, i, 4, func(_, j int, c []float32) {
-		scale := float32(inverse(t.variance[j], t.g.Eps)) * t.gamma[j]
+		scale := t.g.inverse(t.variance[j]) * t.gamma[j]
 		shift := float32(math.FMA(float64(-t.mean[j]), float64(scale), float64(t.beta[j])))
 		c[0], c[isa.lanes] = scale, shift
 	})
@@ -196,21 +200,19 @@ func normForward(t *normalisation, w *worker, i int) {
 }
 
 func normBackward(t *normalisation, w *worker, i int) {
-	count := float64(t.g.N * t.g.HW)
-	c := t.coefficients(w, i, 6, func(_, j int, c []float32) {
-		inv := inverse(t.variance[j], t.g.Eps)
-		c[0] = t.mean[j]
-		c[isa.lanes] = float32(float64(t.gamma[j]) * inv)
-		c[2*isa.lanes] = float32(float64(t.dbeta[j]) / count)
-		c[3*isa.lanes] = float32(float64(t.dgamma[j]) * inv / count)
+	count := float32(t.g.N * t.g.HW)
+	c := t.coefficients(w, i, 7, func(_, j int, c []float32) {
+		inverse := t.g.inverse(t.variance[j])
+		c[0], c[isa.lanes], c[2*isa.lanes] = t.mean[j], inverse, t.gamma[j]
+		c[3*isa.lanes], c[4*isa.lanes] = t.dbeta[j]/count, t.dgamma[j]*inverse/count
 	})
-	t.setLimits(c, 4)
+	t.setLimits(c, 5)
 	isa.normaliseBackward(t.plane(t.y, i), t.plane(t.x, i), t.plane(t.dy, i), t.plane(t.gate, i), c)
 }
 
 func normBackwardStored(t *normalisation, w *worker, i int) {
 	c := t.coefficients(w, i, 3, func(_, j int, c []float32) {
-		c[0] = float32(float64(t.gamma[j]) * inverse(t.variance[j], t.g.Eps))
+		c[0] = t.gamma[j] * t.g.inverse(t.variance[j])
 	})
 	t.setLimits(c, 1)
 	isa.gate(t.plane(t.y, i), t.plane(t.gate, i), t.plane(t.dy, i), c)

@@ -19,7 +19,7 @@ func BenchmarkMemory(b *testing.B) {
 	for i := range variance {
 		variance[i] = 1
 	}
-	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Clamp: true, Hi: float32(inf)}
+	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Batch: true, Clamp: true, Hi: float32(inf)}
 	stem := &Window{N: n, C: c, H: 56, W: 56, OutH: 28, OutW: 28, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	for _, k := range []struct {
 		name    string
@@ -49,7 +49,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"BatchStatistics", 1, func() { BatchStatistics(p, norm, mean, variance, x) }},
 		{"BatchNormForward", 2, func() { BatchNormForward(p, norm, y, x, nil, mean, variance, gamma, beta) }},
 		{"BatchNormReduce", 3, func() { BatchNormReduce(p, norm, gamma, beta, x, y, dy, mean, variance) }},
-		{"BatchNormBackward", 4, func() { BatchNormBackward(p, norm, m, x, y, dy, gamma, mean, variance, gamma, beta, true) }},
+		{"BatchNormBackward", 4, func() { BatchNormBackward(p, norm, m, x, y, dy, gamma, mean, variance, gamma, beta) }},
 		{"GlobalAveragePool", 1, func() { GlobalAveragePool(p, m, x, n*c, hw) }},
 		{"MaxPool", 1.25, func() { MaxPool(p, stem, y, x) }},
 		{"MaxPoolBackward", 2.25, func() { MaxPoolBackward(p, stem, m, x, y, dy) }},

@@ -15,7 +15,7 @@ func TestChannels(t *testing.T) { eachISA(t, testChannels) }
 func testChannels(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(19, 20))
-	for _, size := range planeSizes {
+	for _, size := range append(edgePlanes(), planeSizes...) {
 		n, c, hw := size[0], size[1], size[2]
 		t.Run(fmt.Sprintf("n=%d/c=%d/hw=%d", n, c, hw), func(t *testing.T) {
 			x, v, u := random(r, n*c*hw), random(r, c), random(r, c)
@@ -82,7 +82,7 @@ func testBatchNorm(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	const eps = 1e-5
 	// below four elements a channel dx is the rounding error of its terms
-	for _, size := range append(planeSizes[4:], [3]int{5, 3, 1}) {
+	for _, size := range slices.Concat(planeSizes[4:], edgePlanes(), [][3]int{{5, 3, 1}}) {
 		n, c, hw := size[0], size[1], size[2]
 		t.Run(fmt.Sprintf("n=%d/c=%d/hw=%d", n, c, hw), func(t *testing.T) {
 			x, dy, gamma, beta := random(r, n*c*hw), random(r, n*c*hw), random(r, c), random(r, c)
@@ -147,12 +147,14 @@ func testBatchNorm(t *testing.T) {
 			})
 			agree(t, pools, "dx with stored statistics", len(x), stored, func(p *Pool, dx []float32) {
 				out := filled(len(xb))
-				BatchNormBackward(p, g, out, xb, nil, dyb, gamma, mean32, variance32, nil, nil, false)
+				BatchNormBackward(p, g, out, xb, nil, dyb, gamma, mean32, variance32, nil, nil)
 				Unblock(p, dx, out, n, c, hw)
 			})
 			agree(t, pools, "dx with batch statistics", len(x), batch, func(p *Pool, dx []float32) {
 				out := slices.Clone(dyb)
-				BatchNormBackward(p, g, out, xb, nil, out, gamma, mean32, variance32, dgamma32, dbeta32, true)
+				byBatch := *g
+				byBatch.Batch = true
+				BatchNormBackward(p, &byBatch, out, xb, nil, out, gamma, mean32, variance32, dgamma32, dbeta32)
 				Unblock(p, dx, out, n, c, hw)
 			})
 		})
@@ -202,13 +204,15 @@ func testBatchNormLimits(t *testing.T) {
 			j := i / hw % c
 			gated[i] *= float64(gamma[j]) / math.Sqrt(float64(variance[j])+1e-3)
 		}
-		BatchNormBackward(nil, g, d, xb, y, blocked(dy, n, c, hw), gamma, mean, variance, nil, nil, false)
+		BatchNormBackward(nil, g, d, xb, y, blocked(dy, n, c, hw), gamma, mean, variance, nil, nil)
 		Unblock(nil, dx, d, n, c, hw)
 		near(t, "dx", dx, gated, 1e-6)
 	}
 }
 
-func TestBatchStatisticsOfNaN(t *testing.T) {
+func TestBatchStatisticsOfNaN(t *testing.T) { eachISA(t, testBatchStatisticsOfNaN) }
+
+func testBatchStatisticsOfNaN(t *testing.T) {
 	mean, variance := make([]float32, 1), make([]float32, 1)
 	BatchStatistics(nil, &Norm{N: 1, C: 1, HW: 3}, mean, variance, blocked([]float32{1, float32(nan), 2}, 1, 1, 3))
 	if mean[0] == mean[0] || variance[0] == variance[0] {

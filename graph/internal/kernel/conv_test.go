@@ -133,6 +133,7 @@ func convCases() []Conv {
 		sized(Conv{N: 1, C: 3, H: 1, W: 147, M: 3, Group: 1, KernelH: 1, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadLeft: 1, PadRight: 1}),
 		sized(Conv{N: 1, C: 1, H: 40, W: 40, M: 3, Group: 1, KernelH: 19, KernelW: 17, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1}),
 	}
+	cases = append(cases, edgeConvs()...)
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
 	for range 60 {
@@ -197,7 +198,7 @@ func spoiled(y []float32, n, c, hw int) []float32 {
 	return y
 }
 
-// filled returns n elements of NaN, between guards.
+// filled returns n elements of NaN.
 func filled(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -297,8 +298,11 @@ func TestConvCarriesNaN(t *testing.T) {
 
 // testPools are the thread counts that must agree bit for bit.
 func testPools(t testing.TB) []*Pool {
-	pools := []*Pool{nil}
-	for _, n := range []int{1, 2, 3, 5} {
+	pools, threads := []*Pool{nil}, []int{1, 2, 3, 5}
+	if testing.Short() {
+		threads = []int{3}
+	}
+	for _, n := range threads {
 		p := NewPool(n)
 		t.Cleanup(p.Close)
 		pools = append(pools, p)

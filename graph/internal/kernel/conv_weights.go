@@ -49,7 +49,10 @@ func (p *Pool) correlate(s sliding, c class) {
 	t.sliding, t.blocks = s, s.inBlocks
 	t.class, t.inBlocks = c, 1
 	t.measure()
-	t.band = min(max(correlationPixels/t.class.cols, 1), t.class.rows)
+	t.band = t.class.rows
+	if len(c.places) > 1 { // of one, an image's pixels are one chain, as PyTorch's are
+		t.band = min(max(correlationPixels/t.class.cols, 1), t.class.rows)
+	}
 	t.bands = (t.class.rows + t.band - 1) / t.band
 	top, _, bottom, _ := extent(t.class.places)
 	t.height = (t.band-1)*t.class.stepH + bottom - top + 1
@@ -96,7 +99,7 @@ func (t *correlation) weights(w *worker, group, pair, block, share int) {
 		n, i0 := i/t.bands, i%t.bands*t.band
 		x := t.pixelsOf(w, n, group*t.blocks+block, i0)
 		k.b = t.out[((n*t.groups+group)*t.outBlocks+2*pair)*t.outSize+i0*t.class.cols*isa.lanes:]
-		k.taps, k.add = w.taps, i > 0
+		k.taps, k.add, k.resume = w.taps, i > 0 && len(t.class.places) == 1, i > 0 && len(t.class.places) > 1
 		o := 0
 		for _, r := range w.runs[first:last] {
 			k.each(r.count, func(j int) {

@@ -22,7 +22,7 @@ func testGemm(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	sizes := [][3]int{{2, 512, 32}, {3, 431, 7}, {65, 290, 5}, {9, 17, 33}, {15, 49, 8}, {49, 15, 8}, {129, 47, 9}, {0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {2, 3, 1}, {3, 4, 2}, {1, 2, 5}, {7, 9, 3},
 		{63, 143, 5}, {64, 144, 7}, {65, 145, 255}, {131, 25, 256}, {5, 291, 257}, {2, 49, 515}}
-	for _, size := range sizes {
+	for _, size := range append(sizes, edgeProducts()...) {
 		m, n, k := size[0], size[1], size[2]
 		for i := range 8 {
 			transA, transB := i&1 != 0, i&2 != 0
@@ -53,7 +53,9 @@ func testGemm(t *testing.T) {
 	}
 }
 
-func TestGemmInfinities(t *testing.T) {
+func TestGemmInfinities(t *testing.T) { eachISA(t, testGemmInfinities) }
+
+func testGemmInfinities(t *testing.T) {
 	inf := float32(math.Inf(1))
 	y := make([]float32, 1)
 	Gemm(nil, y, []float32{inf, 1}, []float32{1, 2}, 1, 1, 2, false, false, 1, 0)

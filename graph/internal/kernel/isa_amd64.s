@@ -7,36 +7,56 @@
 // func tileAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·tileAVX2(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   192(AX), CX
-	MOVQ   200(AX), AX
-	CMPQ   AX, $0x02
-	JEQ    blocks2
-	CMPQ   CX, $0x06
-	JEQ    rows6x1
-	CMPQ   CX, $0x05
-	JEQ    rows5x1
-	CMPQ   CX, $0x04
-	JEQ    rows4x1
-	CMPQ   CX, $0x03
-	JEQ    rows3x1
-	CMPQ   CX, $0x02
-	JEQ    rows2x1
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	MOVQ    192(AX), CX
+	MOVQ    200(AX), AX
+	CMPQ    AX, $0x02
+	JEQ     blocks2
+	CMPQ    CX, $0x06
+	JEQ     rows6x1
+	CMPQ    CX, $0x05
+	JEQ     rows5x1
+	CMPQ    CX, $0x04
+	JEQ     rows4x1
+	CMPQ    CX, $0x03
+	JEQ     rows3x1
+	CMPQ    CX, $0x02
+	JEQ     rows2x1
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1zero:
 	VXORPS Y0, Y0, Y0
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   152(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   168(AX), SI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x1finish
+
+body1x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  152(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  168(AX), SI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -64,6 +84,8 @@ body1x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
 	MOVQ    40(AX), DX
 	TESTQ   DX, DX
 	JZ      body1x1biased
@@ -97,22 +119,45 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x1finish
+
+body2x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -142,6 +187,8 @@ body2x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body2x1biased
@@ -184,23 +231,49 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x1finish
+
+body3x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -232,6 +305,8 @@ body3x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body3x1biased
@@ -283,24 +358,53 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x1finish
+
+body4x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -337,6 +441,8 @@ body4x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body4x1biased
@@ -397,25 +503,57 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x1finish
+
+body5x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -454,6 +592,8 @@ body5x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body5x1biased
@@ -523,26 +663,61 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x1finish
+
+body6x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -583,6 +758,8 @@ body6x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body6x1biased
@@ -661,32 +838,54 @@ body6x1limited:
 	RET
 
 blocks2:
-	CMPQ   CX, $0x06
-	JEQ    rows6x2
-	CMPQ   CX, $0x05
-	JEQ    rows5x2
-	CMPQ   CX, $0x04
-	JEQ    rows4x2
-	CMPQ   CX, $0x03
-	JEQ    rows3x2
-	CMPQ   CX, $0x02
-	JEQ    rows2x2
-	MOVQ   t+0(FP), AX
+	CMPQ    CX, $0x06
+	JEQ     rows6x2
+	CMPQ    CX, $0x05
+	JEQ     rows5x2
+	CMPQ    CX, $0x04
+	JEQ     rows4x2
+	CMPQ    CX, $0x03
+	JEQ     rows3x2
+	CMPQ    CX, $0x02
+	JEQ     rows2x2
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	JMP     body1x2started
+
+body1x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	JMP     body1x2started
+
+body1x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x2finish
+
+body1x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x2finish
 
 body1x2tap:
 	MOVQ (DI), R9
@@ -716,6 +915,8 @@ body1x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x2biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body1x2biased
@@ -756,24 +957,51 @@ body1x2limited:
 	RET
 
 rows2x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	JMP     body2x2started
+
+body2x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y3
+	JMP     body2x2started
+
+body2x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x2finish
+
+body2x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x2finish
 
 body2x2tap:
 	MOVQ (R8), R10
@@ -806,6 +1034,8 @@ body2x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body2x2biased
@@ -861,26 +1091,58 @@ body2x2limited:
 	RET
 
 rows3x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	JMP     body3x2started
+
+body3x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	JMP     body3x2started
+
+body3x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x2finish
+
+body3x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x2finish
 
 body3x2tap:
 	MOVQ (R8), R10
@@ -916,6 +1178,8 @@ body3x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body3x2biased
@@ -986,7 +1250,42 @@ body3x2limited:
 	RET
 
 rows4x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	JMP     body4x2started
+
+body4x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
+	JMP     body4x2started
+
+body4x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -995,19 +1294,21 @@ rows4x2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x2finish
+
+body4x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x2finish
 
 body4x2tap:
 	MOVQ (R8), R10
@@ -1049,6 +1350,8 @@ body4x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body4x2biased
@@ -1134,7 +1437,47 @@ body4x2limited:
 	RET
 
 rows5x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX)(BX*1), Y9
+	JMP     body5x2started
+
+body5x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 32(CX), Y9
+	JMP     body5x2started
+
+body5x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1145,19 +1488,21 @@ rows5x2:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x2finish
+
+body5x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x2finish
 
 body5x2tap:
 	MOVQ (R8), R10
@@ -1202,6 +1547,8 @@ body5x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body5x2biased
@@ -1302,7 +1649,52 @@ body5x2limited:
 	RET
 
 rows6x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX)(BX*1), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX)(BX*1), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX)(BX*1), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	VMOVUPS (CX)(BX*1), Y11
+	JMP     body6x2started
+
+body6x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y10
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 32(CX), Y9
+	VMOVUPS 32(CX), Y11
+	JMP     body6x2started
+
+body6x2zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1315,19 +1707,21 @@ rows6x2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x2finish
+
+body6x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x2finish
 
 body6x2tap:
 	MOVQ (R8), R10
@@ -1375,6 +1769,8 @@ body6x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body6x2biased
@@ -1492,33 +1888,53 @@ body6x2limited:
 // func lanesAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·lanesAVX2(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   192(AX), AX
-	CMPQ   AX, $0x06
-	JEQ    rows6x1
-	CMPQ   AX, $0x05
-	JEQ    rows5x1
-	CMPQ   AX, $0x04
-	JEQ    rows4x1
-	CMPQ   AX, $0x03
-	JEQ    rows3x1
-	CMPQ   AX, $0x02
-	JEQ    rows2x1
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	MOVQ    192(AX), AX
+	CMPQ    AX, $0x06
+	JEQ     rows6x1
+	CMPQ    AX, $0x05
+	JEQ     rows5x1
+	CMPQ    AX, $0x04
+	JEQ     rows4x1
+	CMPQ    AX, $0x03
+	JEQ     rows3x1
+	CMPQ    AX, $0x02
+	JEQ     rows2x1
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	JMP     body1x1started
+
+body1x1zero:
 	VXORPS Y0, Y0, Y0
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   152(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   168(AX), SI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x1finish
+
+body1x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  152(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  168(AX), SI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -1545,6 +1961,8 @@ body1x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
 	MOVQ    40(AX), DX
 	TESTQ   DX, DX
 	JZ      body1x1biased
@@ -1578,22 +1996,45 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	JMP     body2x1started
+
+body2x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x1finish
+
+body2x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -1621,6 +2062,8 @@ body2x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body2x1biased
@@ -1663,23 +2106,49 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	JMP     body3x1started
+
+body3x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x1finish
+
+body3x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -1708,6 +2177,8 @@ body3x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body3x1biased
@@ -1759,24 +2230,53 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	JMP     body4x1started
+
+body4x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x1finish
+
+body4x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -1809,6 +2309,8 @@ body4x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body4x1biased
@@ -1869,25 +2371,57 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	JMP     body5x1started
+
+body5x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x1finish
+
+body5x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -1921,6 +2455,8 @@ body5x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body5x1biased
@@ -1990,26 +2526,61 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	JMP     body6x1started
+
+body6x1zero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x1finish
+
+body6x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -2044,6 +2615,8 @@ body6x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body6x1biased
@@ -2751,21 +3324,23 @@ TEXT ·normaliseBackwardAVX2(SB), NOSPLIT, $0-48
 	VMOVUPS 96(SI), Y3
 	VMOVUPS 128(SI), Y4
 	VMOVUPS 160(SI), Y5
+	VMOVUPS 192(SI), Y6
 	TESTQ   DI, DI
 	JZ      done
 
 loop:
-	VMOVUPS      (BX), Y7
-	VCMPPS       $0x06, Y4, Y7, Y6
-	VCMPPS       $0x09, Y5, Y7, Y7
-	VANDPS       Y7, Y6, Y6
-	VANDPS       (DX), Y6, Y6
-	VMOVUPS      (CX), Y7
-	VSUBPS       Y0, Y7, Y7
-	VSUBPS       Y2, Y6, Y6
-	VFNMADD231PS Y3, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, (AX)
+	VMOVUPS      (BX), Y8
+	VCMPPS       $0x06, Y5, Y8, Y7
+	VCMPPS       $0x09, Y6, Y8, Y8
+	VANDPS       Y8, Y7, Y7
+	VANDPS       (DX), Y7, Y7
+	VMOVUPS      (CX), Y8
+	VSUBPS       Y0, Y8, Y8
+	VSUBPS       Y3, Y7, Y7
+	VFNMADD231PS Y4, Y8, Y7
+	VMULPS       Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VMOVUPS      Y7, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
 	ADDQ         $+32, DX
@@ -4268,52 +4843,72 @@ tile:
 // func tileAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·tileAVX512(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   192(AX), CX
-	MOVQ   200(AX), AX
-	CMPQ   AX, $0x02
-	JEQ    blocks2
-	CMPQ   CX, $0x0e
-	JEQ    rows14x1
-	CMPQ   CX, $0x0d
-	JEQ    rows13x1
-	CMPQ   CX, $0x0c
-	JEQ    rows12x1
-	CMPQ   CX, $0x0b
-	JEQ    rows11x1
-	CMPQ   CX, $0x0a
-	JEQ    rows10x1
-	CMPQ   CX, $0x09
-	JEQ    rows9x1
-	CMPQ   CX, $0x08
-	JEQ    rows8x1
-	CMPQ   CX, $0x07
-	JEQ    rows7x1
-	CMPQ   CX, $0x06
-	JEQ    rows6x1
-	CMPQ   CX, $0x05
-	JEQ    rows5x1
-	CMPQ   CX, $0x04
-	JEQ    rows4x1
-	CMPQ   CX, $0x03
-	JEQ    rows3x1
-	CMPQ   CX, $0x02
-	JEQ    rows2x1
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	MOVQ    192(AX), CX
+	MOVQ    200(AX), AX
+	CMPQ    AX, $0x02
+	JEQ     blocks2
+	CMPQ    CX, $0x0e
+	JEQ     rows14x1
+	CMPQ    CX, $0x0d
+	JEQ     rows13x1
+	CMPQ    CX, $0x0c
+	JEQ     rows12x1
+	CMPQ    CX, $0x0b
+	JEQ     rows11x1
+	CMPQ    CX, $0x0a
+	JEQ     rows10x1
+	CMPQ    CX, $0x09
+	JEQ     rows9x1
+	CMPQ    CX, $0x08
+	JEQ     rows8x1
+	CMPQ    CX, $0x07
+	JEQ     rows7x1
+	CMPQ    CX, $0x06
+	JEQ     rows6x1
+	CMPQ    CX, $0x05
+	JEQ     rows5x1
+	CMPQ    CX, $0x04
+	JEQ     rows4x1
+	CMPQ    CX, $0x03
+	JEQ     rows3x1
+	CMPQ    CX, $0x02
+	JEQ     rows2x1
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1zero:
 	VPXORD Z0, Z0, Z0
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   152(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   168(AX), SI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x1finish
+
+body1x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  152(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  168(AX), SI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -4341,6 +4936,8 @@ body1x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
 	MOVQ    40(AX), DX
 	TESTQ   DX, DX
 	JZ      body1x1biased
@@ -4374,22 +4971,45 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x1finish
+
+body2x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -4419,6 +5039,8 @@ body2x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body2x1biased
@@ -4461,23 +5083,49 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x1finish
+
+body3x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -4509,6 +5157,8 @@ body3x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body3x1biased
@@ -4560,24 +5210,53 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x1finish
+
+body4x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -4614,6 +5293,8 @@ body4x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body4x1biased
@@ -4674,25 +5355,57 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x1finish
+
+body5x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -4731,6 +5444,8 @@ body5x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body5x1biased
@@ -4800,26 +5515,61 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x1finish
+
+body6x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -4860,6 +5610,8 @@ body6x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body6x1biased
@@ -4938,7 +5690,43 @@ body6x1limited:
 	RET
 
 rows7x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4946,19 +5734,21 @@ rows7x1:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body7x1finish
+
+body7x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body7x1finish
 
 body7x1tap:
 	MOVQ (DI), R9
@@ -5004,6 +5794,8 @@ body7x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body7x1biased
@@ -5091,7 +5883,46 @@ body7x1limited:
 	RET
 
 rows8x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5100,19 +5931,21 @@ rows8x1:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body8x1finish
+
+body8x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body8x1finish
 
 body8x1tap:
 	MOVQ (DI), R9
@@ -5160,6 +5993,8 @@ body8x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body8x1biased
@@ -5256,7 +6091,49 @@ body8x1limited:
 	RET
 
 rows9x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5266,19 +6143,21 @@ rows9x1:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body9x1finish
+
+body9x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body9x1finish
 
 body9x1tap:
 	MOVQ (DI), R9
@@ -5328,6 +6207,8 @@ body9x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body9x1biased
@@ -5433,7 +6314,52 @@ body9x1limited:
 	RET
 
 rows10x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5444,19 +6370,21 @@ rows10x1:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body10x1finish
+
+body10x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body10x1finish
 
 body10x1tap:
 	MOVQ (DI), R9
@@ -5511,6 +6439,8 @@ body10x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body10x1biased
@@ -5625,7 +6555,55 @@ body10x1limited:
 	RET
 
 rows11x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5637,19 +6615,21 @@ rows11x1:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body11x1finish
+
+body11x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body11x1finish
 
 body11x1tap:
 	MOVQ (DI), R9
@@ -5706,6 +6686,8 @@ body11x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body11x1biased
@@ -5829,7 +6811,58 @@ body11x1limited:
 	RET
 
 rows12x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -5842,19 +6875,21 @@ rows12x1:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body12x1finish
+
+body12x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body12x1finish
 
 body12x1tap:
 	MOVQ (DI), R9
@@ -5913,6 +6948,8 @@ body12x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body12x1biased
@@ -6045,7 +7082,61 @@ body12x1limited:
 	RET
 
 rows13x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body13x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6059,19 +7150,21 @@ rows13x1:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body13x1finish
+
+body13x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body13x1finish
 
 body13x1tap:
 	MOVQ (DI), R9
@@ -6135,6 +7228,8 @@ body13x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body13x1biased
@@ -6276,7 +7371,64 @@ body13x1limited:
 	RET
 
 rows14x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body14x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6291,19 +7443,21 @@ rows14x1:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body14x1finish
+
+body14x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body14x1finish
 
 body14x1tap:
 	MOVQ (DI), R9
@@ -6369,6 +7523,8 @@ body14x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body14x1biased
@@ -6519,48 +7675,70 @@ body14x1limited:
 	RET
 
 blocks2:
-	CMPQ   CX, $0x0e
-	JEQ    rows14x2
-	CMPQ   CX, $0x0d
-	JEQ    rows13x2
-	CMPQ   CX, $0x0c
-	JEQ    rows12x2
-	CMPQ   CX, $0x0b
-	JEQ    rows11x2
-	CMPQ   CX, $0x0a
-	JEQ    rows10x2
-	CMPQ   CX, $0x09
-	JEQ    rows9x2
-	CMPQ   CX, $0x08
-	JEQ    rows8x2
-	CMPQ   CX, $0x07
-	JEQ    rows7x2
-	CMPQ   CX, $0x06
-	JEQ    rows6x2
-	CMPQ   CX, $0x05
-	JEQ    rows5x2
-	CMPQ   CX, $0x04
-	JEQ    rows4x2
-	CMPQ   CX, $0x03
-	JEQ    rows3x2
-	CMPQ   CX, $0x02
-	JEQ    rows2x2
-	MOVQ   t+0(FP), AX
+	CMPQ    CX, $0x0e
+	JEQ     rows14x2
+	CMPQ    CX, $0x0d
+	JEQ     rows13x2
+	CMPQ    CX, $0x0c
+	JEQ     rows12x2
+	CMPQ    CX, $0x0b
+	JEQ     rows11x2
+	CMPQ    CX, $0x0a
+	JEQ     rows10x2
+	CMPQ    CX, $0x09
+	JEQ     rows9x2
+	CMPQ    CX, $0x08
+	JEQ     rows8x2
+	CMPQ    CX, $0x07
+	JEQ     rows7x2
+	CMPQ    CX, $0x06
+	JEQ     rows6x2
+	CMPQ    CX, $0x05
+	JEQ     rows5x2
+	CMPQ    CX, $0x04
+	JEQ     rows4x2
+	CMPQ    CX, $0x03
+	JEQ     rows3x2
+	CMPQ    CX, $0x02
+	JEQ     rows2x2
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(DX*1), Z1
+	JMP     body1x2started
+
+body1x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	JMP     body1x2started
+
+body1x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x2finish
+
+body1x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x2finish
 
 body1x2tap:
 	MOVQ (DI), R9
@@ -6590,6 +7768,8 @@ body1x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x2biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body1x2biased
@@ -6630,24 +7810,51 @@ body1x2limited:
 	RET
 
 rows2x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	JMP     body2x2started
+
+body2x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	JMP     body2x2started
+
+body2x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x2finish
+
+body2x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x2finish
 
 body2x2tap:
 	MOVQ (R8), R10
@@ -6680,6 +7887,8 @@ body2x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body2x2biased
@@ -6735,26 +7944,58 @@ body2x2limited:
 	RET
 
 rows3x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	JMP     body3x2started
+
+body3x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	JMP     body3x2started
+
+body3x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x2finish
+
+body3x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x2finish
 
 body3x2tap:
 	MOVQ (R8), R10
@@ -6790,6 +8031,8 @@ body3x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body3x2biased
@@ -6860,7 +8103,42 @@ body3x2limited:
 	RET
 
 rows4x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	JMP     body4x2started
+
+body4x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	JMP     body4x2started
+
+body4x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -6869,19 +8147,21 @@ rows4x2:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x2finish
+
+body4x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x2finish
 
 body4x2tap:
 	MOVQ (R8), R10
@@ -6923,6 +8203,8 @@ body4x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body4x2biased
@@ -7008,7 +8290,47 @@ body4x2limited:
 	RET
 
 rows5x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	JMP     body5x2started
+
+body5x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	JMP     body5x2started
+
+body5x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7019,19 +8341,21 @@ rows5x2:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x2finish
+
+body5x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x2finish
 
 body5x2tap:
 	MOVQ (R8), R10
@@ -7076,6 +8400,8 @@ body5x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body5x2biased
@@ -7176,7 +8502,52 @@ body5x2limited:
 	RET
 
 rows6x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	JMP     body6x2started
+
+body6x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	JMP     body6x2started
+
+body6x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7189,19 +8560,21 @@ rows6x2:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x2finish
+
+body6x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x2finish
 
 body6x2tap:
 	MOVQ (R8), R10
@@ -7249,6 +8622,8 @@ body6x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body6x2biased
@@ -7364,7 +8739,57 @@ body6x2limited:
 	RET
 
 rows7x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body7x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	JMP     body7x2started
+
+body7x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	JMP     body7x2started
+
+body7x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7379,19 +8804,21 @@ rows7x2:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body7x2finish
+
+body7x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body7x2finish
 
 body7x2tap:
 	MOVQ (R8), R10
@@ -7445,6 +8872,8 @@ body7x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body7x2biased
@@ -7575,7 +9004,62 @@ body7x2limited:
 	RET
 
 rows8x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body8x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	JMP     body8x2started
+
+body8x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	JMP     body8x2started
+
+body8x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7592,19 +9076,21 @@ rows8x2:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body8x2finish
+
+body8x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body8x2finish
 
 body8x2tap:
 	MOVQ (R8), R10
@@ -7661,6 +9147,8 @@ body8x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body8x2biased
@@ -7806,7 +9294,67 @@ body8x2limited:
 	RET
 
 rows9x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body9x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	JMP     body9x2started
+
+body9x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	JMP     body9x2started
+
+body9x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -7825,19 +9373,21 @@ rows9x2:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body9x2finish
+
+body9x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body9x2finish
 
 body9x2tap:
 	MOVQ (R8), R10
@@ -7897,6 +9447,8 @@ body9x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body9x2biased
@@ -8057,7 +9609,72 @@ body9x2limited:
 	RET
 
 rows10x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body10x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	JMP     body10x2started
+
+body10x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	JMP     body10x2started
+
+body10x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8078,19 +9695,21 @@ rows10x2:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body10x2finish
+
+body10x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body10x2finish
 
 body10x2tap:
 	MOVQ (R8), R10
@@ -8156,6 +9775,8 @@ body10x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body10x2biased
@@ -8331,7 +9952,77 @@ body10x2limited:
 	RET
 
 rows11x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body11x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	JMP     body11x2started
+
+body11x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	JMP     body11x2started
+
+body11x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8354,19 +10045,21 @@ rows11x2:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body11x2finish
+
+body11x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body11x2finish
 
 body11x2tap:
 	MOVQ (R8), R10
@@ -8435,6 +10128,8 @@ body11x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body11x2biased
@@ -8625,7 +10320,82 @@ body11x2limited:
 	RET
 
 rows12x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body12x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	JMP     body12x2started
+
+body12x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
+	JMP     body12x2started
+
+body12x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8650,19 +10420,21 @@ rows12x2:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body12x2finish
+
+body12x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body12x2finish
 
 body12x2tap:
 	MOVQ (R8), R10
@@ -8734,6 +10506,8 @@ body12x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body12x2biased
@@ -8939,7 +10713,87 @@ body12x2limited:
 	RET
 
 rows13x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body13x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX)(BX*1), Z25
+	JMP     body13x2started
+
+body13x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
+	VMOVUPS 64(CX), Z25
+	JMP     body13x2started
+
+body13x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -8966,19 +10820,21 @@ rows13x2:
 	VPXORD Z23, Z23, Z23
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body13x2finish
+
+body13x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body13x2finish
 
 body13x2tap:
 	MOVQ (R8), R10
@@ -9056,6 +10912,8 @@ body13x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body13x2biased
@@ -9276,7 +11134,92 @@ body13x2limited:
 	RET
 
 rows14x2:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body14x2anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(BX*1), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX)(BX*1), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX)(BX*1), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX)(BX*1), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX)(BX*1), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX)(BX*1), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX)(BX*1), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX)(BX*1), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX)(BX*1), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX)(BX*1), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX)(BX*1), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX)(BX*1), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX)(BX*1), Z25
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z26
+	VMOVUPS (CX)(BX*1), Z27
+	JMP     body14x2started
+
+body14x2anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x2zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z14
+	VMOVUPS (CX), Z16
+	VMOVUPS (CX), Z18
+	VMOVUPS (CX), Z20
+	VMOVUPS (CX), Z22
+	VMOVUPS (CX), Z24
+	VMOVUPS (CX), Z26
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(CX), Z3
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(CX), Z7
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 64(CX), Z11
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 64(CX), Z15
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 64(CX), Z19
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 64(CX), Z23
+	VMOVUPS 64(CX), Z25
+	VMOVUPS 64(CX), Z27
+	JMP     body14x2started
+
+body14x2zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -9305,19 +11248,21 @@ rows14x2:
 	VPXORD Z25, Z25, Z25
 	VPXORD Z26, Z26, Z26
 	VPXORD Z27, Z27, Z27
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   152(AX), DI
-	SHLQ   $0x02, DI
-	MOVQ   168(AX), R8
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body14x2finish
+
+body14x2started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body14x2finish
 
 body14x2tap:
 	MOVQ (R8), R10
@@ -9398,6 +11343,8 @@ body14x2finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x2biased
 	MOVQ    40(AX), SI
 	TESTQ   SI, SI
 	JZ      body14x2biased
@@ -9635,49 +11582,69 @@ body14x2limited:
 // func lanesAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·lanesAVX512(SB), NOSPLIT, $0-8
-	MOVQ   t+0(FP), AX
-	MOVQ   192(AX), AX
-	CMPQ   AX, $0x0e
-	JEQ    rows14x1
-	CMPQ   AX, $0x0d
-	JEQ    rows13x1
-	CMPQ   AX, $0x0c
-	JEQ    rows12x1
-	CMPQ   AX, $0x0b
-	JEQ    rows11x1
-	CMPQ   AX, $0x0a
-	JEQ    rows10x1
-	CMPQ   AX, $0x09
-	JEQ    rows9x1
-	CMPQ   AX, $0x08
-	JEQ    rows8x1
-	CMPQ   AX, $0x07
-	JEQ    rows7x1
-	CMPQ   AX, $0x06
-	JEQ    rows6x1
-	CMPQ   AX, $0x05
-	JEQ    rows5x1
-	CMPQ   AX, $0x04
-	JEQ    rows4x1
-	CMPQ   AX, $0x03
-	JEQ    rows3x1
-	CMPQ   AX, $0x02
-	JEQ    rows2x1
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	MOVQ    192(AX), AX
+	CMPQ    AX, $0x0e
+	JEQ     rows14x1
+	CMPQ    AX, $0x0d
+	JEQ     rows13x1
+	CMPQ    AX, $0x0c
+	JEQ     rows12x1
+	CMPQ    AX, $0x0b
+	JEQ     rows11x1
+	CMPQ    AX, $0x0a
+	JEQ     rows10x1
+	CMPQ    AX, $0x09
+	JEQ     rows9x1
+	CMPQ    AX, $0x08
+	JEQ     rows8x1
+	CMPQ    AX, $0x07
+	JEQ     rows7x1
+	CMPQ    AX, $0x06
+	JEQ     rows6x1
+	CMPQ    AX, $0x05
+	JEQ     rows5x1
+	CMPQ    AX, $0x04
+	JEQ     rows4x1
+	CMPQ    AX, $0x03
+	JEQ     rows3x1
+	CMPQ    AX, $0x02
+	JEQ     rows2x1
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	JMP     body1x1started
+
+body1x1zero:
 	VPXORD Z0, Z0, Z0
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), CX
-	MOVQ   160(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   120(AX), DX
-	SHLQ   $0x02, DX
-	MOVQ   152(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   168(AX), SI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body1x1finish
+
+body1x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  152(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  168(AX), SI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x1finish
 
 body1x1tap:
 	MOVQ (SI), R8
@@ -9704,6 +11671,8 @@ body1x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), DX
 	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x1biased
 	MOVQ    40(AX), DX
 	TESTQ   DX, DX
 	JZ      body1x1biased
@@ -9737,22 +11706,45 @@ body1x1limited:
 	RET
 
 rows2x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	JMP     body2x1started
+
+body2x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body2x1finish
+
+body2x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x1finish
 
 body2x1tap:
 	MOVQ (DI), R9
@@ -9780,6 +11772,8 @@ body2x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body2x1biased
@@ -9822,23 +11816,49 @@ body2x1limited:
 	RET
 
 rows3x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	JMP     body3x1started
+
+body3x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body3x1finish
+
+body3x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x1finish
 
 body3x1tap:
 	MOVQ (DI), R9
@@ -9867,6 +11887,8 @@ body3x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body3x1biased
@@ -9918,24 +11940,53 @@ body3x1limited:
 	RET
 
 rows4x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	JMP     body4x1started
+
+body4x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body4x1finish
+
+body4x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x1finish
 
 body4x1tap:
 	MOVQ (DI), R9
@@ -9968,6 +12019,8 @@ body4x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body4x1biased
@@ -10028,25 +12081,57 @@ body4x1limited:
 	RET
 
 rows5x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body5x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body5x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	JMP     body5x1started
+
+body5x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body5x1finish
+
+body5x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body5x1finish
 
 body5x1tap:
 	MOVQ (DI), R9
@@ -10080,6 +12165,8 @@ body5x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body5x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body5x1biased
@@ -10149,26 +12236,61 @@ body5x1limited:
 	RET
 
 rows6x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body6x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body6x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	JMP     body6x1started
+
+body6x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body6x1finish
+
+body6x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body6x1finish
 
 body6x1tap:
 	MOVQ (DI), R9
@@ -10203,6 +12325,8 @@ body6x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body6x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body6x1biased
@@ -10281,7 +12405,43 @@ body6x1limited:
 	RET
 
 rows7x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	JMP     body7x1started
+
+body7x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10289,19 +12449,21 @@ rows7x1:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body7x1finish
+
+body7x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body7x1finish
 
 body7x1tap:
 	MOVQ (DI), R9
@@ -10340,6 +12502,8 @@ body7x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body7x1biased
@@ -10427,7 +12591,46 @@ body7x1limited:
 	RET
 
 rows8x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	JMP     body8x1started
+
+body8x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10436,19 +12639,21 @@ rows8x1:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body8x1finish
+
+body8x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body8x1finish
 
 body8x1tap:
 	MOVQ (DI), R9
@@ -10488,6 +12693,8 @@ body8x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body8x1biased
@@ -10584,7 +12791,49 @@ body8x1limited:
 	RET
 
 rows9x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	JMP     body9x1started
+
+body9x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10594,19 +12843,21 @@ rows9x1:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body9x1finish
+
+body9x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body9x1finish
 
 body9x1tap:
 	MOVQ (DI), R9
@@ -10647,6 +12898,8 @@ body9x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body9x1biased
@@ -10752,7 +13005,52 @@ body9x1limited:
 	RET
 
 rows10x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	JMP     body10x1started
+
+body10x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10763,19 +13061,21 @@ rows10x1:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body10x1finish
+
+body10x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body10x1finish
 
 body10x1tap:
 	MOVQ (DI), R9
@@ -10820,6 +13120,8 @@ body10x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body10x1biased
@@ -10934,7 +13236,55 @@ body10x1limited:
 	RET
 
 rows11x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	JMP     body11x1started
+
+body11x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10946,19 +13296,21 @@ rows11x1:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body11x1finish
+
+body11x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body11x1finish
 
 body11x1tap:
 	MOVQ (DI), R9
@@ -11004,6 +13356,8 @@ body11x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body11x1biased
@@ -11127,7 +13481,58 @@ body11x1limited:
 	RET
 
 rows12x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	JMP     body12x1started
+
+body12x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -11140,19 +13545,21 @@ rows12x1:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body12x1finish
+
+body12x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body12x1finish
 
 body12x1tap:
 	MOVQ (DI), R9
@@ -11199,6 +13606,8 @@ body12x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body12x1biased
@@ -11331,7 +13740,61 @@ body12x1limited:
 	RET
 
 rows13x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body13x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body13x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	JMP     body13x1started
+
+body13x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -11345,19 +13808,21 @@ rows13x1:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body13x1finish
+
+body13x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body13x1finish
 
 body13x1tap:
 	MOVQ (DI), R9
@@ -11408,6 +13873,8 @@ body13x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body13x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body13x1biased
@@ -11549,7 +14016,64 @@ body13x1limited:
 	RET
 
 rows14x1:
-	MOVQ   t+0(FP), AX
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body14x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body14x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (CX), Z2
+	VMOVUPS (CX), Z3
+	VMOVUPS (CX), Z4
+	VMOVUPS (CX), Z5
+	VMOVUPS (CX), Z6
+	VMOVUPS (CX), Z7
+	VMOVUPS (CX), Z8
+	VMOVUPS (CX), Z9
+	VMOVUPS (CX), Z10
+	VMOVUPS (CX), Z11
+	VMOVUPS (CX), Z12
+	VMOVUPS (CX), Z13
+	JMP     body14x1started
+
+body14x1zero:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -11564,19 +14088,21 @@ rows14x1:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   112(AX), CX
-	SHLQ   $0x02, CX
-	MOVQ   128(AX), DX
-	MOVQ   160(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   120(AX), BX
-	SHLQ   $0x02, BX
-	MOVQ   152(AX), SI
-	SHLQ   $0x02, SI
-	MOVQ   168(AX), DI
-	MOVQ   176(AX), AX
-	TESTQ  AX, AX
-	JZ     body14x1finish
+
+body14x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body14x1finish
 
 body14x1tap:
 	MOVQ (DI), R9
@@ -11628,6 +14154,8 @@ body14x1finish:
 	SHLQ    $0x02, DX
 	MOVQ    32(AX), BX
 	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body14x1biased
 	MOVQ    40(AX), BX
 	TESTQ   BX, BX
 	JZ      body14x1biased
@@ -13431,20 +15959,22 @@ TEXT ·normaliseBackwardAVX512(SB), NOSPLIT, $0-48
 	VMOVUPS 192(SI), Z3
 	VMOVUPS 256(SI), Z4
 	VMOVUPS 320(SI), Z5
+	VMOVUPS 384(SI), Z6
 	TESTQ   DI, DI
 	JZ      done
 
 loop:
-	VMOVUPS      (BX), Z7
-	VCMPPS       $0x06, Z4, Z7, K1
-	VCMPPS       $0x09, Z5, Z7, K1, K1
-	VMOVUPS.Z    (DX), K1, Z6
-	VMOVUPS      (CX), Z7
-	VSUBPS       Z0, Z7, Z7
-	VSUBPS       Z2, Z6, Z6
-	VFNMADD231PS Z3, Z7, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, (AX)
+	VMOVUPS      (BX), Z8
+	VCMPPS       $0x06, Z5, Z8, K1
+	VCMPPS       $0x09, Z6, Z8, K1, K1
+	VMOVUPS.Z    (DX), K1, Z7
+	VMOVUPS      (CX), Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z3, Z7, Z7
+	VFNMADD231PS Z4, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VMOVUPS      Z7, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DX

@@ -44,27 +44,27 @@ func deviationsPlain(sums []float64, x, dy, y, c []float32) {
 	mean, lo, hi := c[:n], c[n:2*n], c[2*n:3*n]
 	for i, v := range x {
 		l := i % n
-		if y[i] <= lo[l] || y[i] >= hi[l] {
-			continue
+		var g float64
+		if !(y[i] <= lo[l] || y[i] >= hi[l]) {
+			g = float64(dy[i])
 		}
-		g := float64(dy[i])
 		first[l] += g
 		second[l] += g * float64(v-mean[l])
 	}
 }
 
-// normaliseBackwardPlain computes dx = scale*(g - a - (x-mean)*b), g as in
-// deviationsPlain, from the coefficients mean, scale, a, b, lo, hi.
+// normaliseBackwardPlain computes dx = (g - a - (x-mean)*b)*inverse*gamma, g as in
+// deviationsPlain, from the coefficients mean, inverse, gamma, a, b, lo, hi.
 func normaliseBackwardPlain(dx, x, dy, y, c []float32) {
-	n := len(c) / 6
-	mean, scale, a, b, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n], c[4*n:5*n], c[5*n:6*n]
+	n := len(c) / 7
+	mean, inverse, gamma, a, b, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n], c[4*n:5*n], c[5*n:6*n], c[6*n:7*n]
 	for i, v := range x {
 		l := i % n
 		var g float32
 		if !(y[i] <= lo[l] || y[i] >= hi[l]) {
 			g = dy[i]
 		}
-		dx[i] = scale[l] * (g - a[l] - (v-mean[l])*b[l])
+		dx[i] = (g - a[l] - (v-mean[l])*b[l]) * inverse[l] * gamma[l]
 	}
 }
 

@@ -68,7 +68,7 @@ type worker struct {
 	at        []int                  // places in a window
 	transform [36 * maxLanes]float32 // Winograd's
 	// coefficients of the loops over lanes
-	coefficients [6 * maxLanes]float32
+	coefficients [7 * maxLanes]float32
 	parked       atomic.Bool
 	wake         chan struct{}
 	_            [64]byte // keeps neighbours off this cache line

@@ -119,7 +119,7 @@ func calls() map[string]func(p *Pool) {
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h / 2, OutW: h / 2, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	conv, strided, deep := square(n, c, h, c, 3, 1, 1, 1), square(n, c, h, c, 3, 2, 1, 1), square(n, c, h, c, 3, 1, 1, c)
 	w, packed, unpacked := random(r, c*c*9), random(r, c*c*9), random(r, c*c*9)
-	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Clamp: true, Hi: 1}
+	norm := &Norm{N: n, C: c, HW: hw, Eps: 1e-5, Batch: true, Clamp: true, Hi: 1}
 	whole, turned, straight := []int{n * c, h, h}, []int{hw, 1, h}, []int{hw, h, 1}
 	m := map[string]func(p *Pool){
 		"SumChannels":               func(p *Pool) { SumChannels(p, s, x, n, c, hw) },
@@ -135,7 +135,7 @@ func calls() map[string]func(p *Pool) {
 		"BatchStatistics":           func(p *Pool) { BatchStatistics(p, norm, s, q, x) },
 		"BatchNormForward":          func(p *Pool) { BatchNormForward(p, norm, y, x, dy, v, q, u, v) },
 		"BatchNormReduce":           func(p *Pool) { BatchNormReduce(p, norm, s, u, x, a, dy, v, q) },
-		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u, true) },
+		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u) },
 		"Block":                     func(p *Pool) { Block(p, y, x, n, c, hw) },
 		"Unblock":                   func(p *Pool) { Unblock(p, y, x, n, c, hw) },
 		"Interleave":                func(p *Pool) { Interleave(p, y, x, n, c, hw) },
@@ -188,13 +188,17 @@ func TestNoAllocations(t *testing.T) {
 	if !raceDetector() { // under it, sync.Pool forgets at random
 		pools["nil"] = nil
 	}
+	runs := 20
+	if testing.Short() {
+		runs = 2
+	}
 	for name, call := range calls() {
 		for which, p := range pools {
 			// each worker's memory grows at its first item, which may come late
 			for range 3 {
 				call(p)
 			}
-			if n := testing.AllocsPerRun(20, func() { call(p) }); n != 0 {
+			if n := testing.AllocsPerRun(runs, func() { call(p) }); n != 0 {
 				t.Errorf("%s (%s) allocates %v times a call", name, which, n)
 			}
 		}
@@ -211,7 +215,9 @@ func raceDetector() bool {
 	return false
 }
 
-func TestWrongSizesPanic(t *testing.T) {
+func TestWrongSizesPanic(t *testing.T) { eachISA(t, testWrongSizesPanic) }
+
+func testWrongSizesPanic(t *testing.T) {
 	g, bad := square(1, 2, 4, 2, 3, 1, 1, 1), square(1, 3, 4, 2, 3, 1, 1, 1)
 	bad.Group = 2
 	win := &Window{N: 1, C: 1, H: 4, W: 4, OutH: 4, OutW: 4, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
@@ -219,9 +225,9 @@ func TestWrongSizesPanic(t *testing.T) {
 	still.StrideH = 0
 	x := func(n int) []float32 { return make([]float32, n) }
 	for name, f := range map[string]func(){
-		"conv x":      func() { ConvForward(nil, &g, x(256), x(255), x(999), Epilogue{}) },
+		"conv x":      func() { ConvForward(nil, &g, x(256), x(g.input()-1), x(999), Epilogue{}) },
 		"conv w":      func() { ConvForward(nil, &g, x(256), x(256), x(g.Packed()-1), Epilogue{}) },
-		"conv y":      func() { ConvForward(nil, &g, x(63), x(256), x(999), Epilogue{}) },
+		"conv y":      func() { ConvForward(nil, &g, x(g.output()-1), x(256), x(999), Epilogue{}) },
 		"conv bias":   func() { ConvForward(nil, &g, x(256), x(256), x(999), Epilogue{Bias: x(1)}) },
 		"conv group":  func() { ConvForward(nil, &bad, x(256), x(256), x(999), Epilogue{}) },
 		"pack":        func() { PackWeights(nil, &g, x(999), x(35)) },
@@ -238,7 +244,7 @@ func TestWrongSizesPanic(t *testing.T) {
 		"pool stride": func() { AveragePool(nil, &still, x(256), x(256), true) },
 		"channel":     func() { AddChannel(nil, x(8), x(8), x(1), 2, 2, 2) },
 		"batch norm": func() {
-			BatchNormBackward(nil, &Norm{N: 2, C: 2, HW: 2}, x(64), x(64), nil, x(64), x(2), x(2), x(2), nil, nil, true)
+			BatchNormBackward(nil, &Norm{N: 2, C: 2, HW: 2, Batch: true}, x(64), x(64), nil, x(64), x(2), x(2), x(2), nil, nil)
 		},
 		"softmax":     func() { Softmax(nil, x(5), x(6), 2, 3) },
 		"loss":        func() { CrossEntropy(nil, nil, x(6), x(6), x(6), 2, 3) },

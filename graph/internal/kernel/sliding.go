@@ -77,6 +77,9 @@ func (p *Pool) slide(s sliding, c class) {
 // measure decides whether bands are copied and how large they are.
 func (s *sliding) measure() {
 	c := &s.class
+	if s.ins == 0 { // no input to step over, the bias alone
+		c.stepH, c.stepW, c.places = 0, 0, nil
+	}
 	top, left, bottom, right := extent(c.places)
 	s.top, s.left = top, left
 	s.inSize, s.outSize = s.inH*s.inW*s.inLanes, s.outH*s.outW*isa.lanes
@@ -90,7 +93,7 @@ func (s *sliding) measure() {
 		c.rows = (s.pixels + c.cols - 1) / c.cols
 		s.width, s.inRow, s.outRow = c.cols, c.cols*s.inLanes, c.cols*isa.lanes
 	}
-	row := s.inBlocks * s.inLanes * s.width * c.stepH
+	row := max(s.inBlocks*s.inLanes*s.width*c.stepH, 1)
 	s.bands = min(c.rows, (c.rows*row+bandFloats-1)/bandFloats)
 	s.pairs = (s.outBlocks + 1) / 2
 	s.shares = 1
@@ -139,13 +142,20 @@ type chain struct {
 }
 
 // chainBlocks is how many blocks of input channels are in a chain: 16 channels of a
-// kernel of several taps, 256 of one.
+// kernel of several taps; of one, as many as suit the size of the image.
 func (s *sliding) chainBlocks() int {
 	channels := 16
 	if len(s.class.places) == 1 {
-		channels = 256
+		switch pixels := s.outH * s.outW; {
+		case pixels <= 100:
+			channels = 256
+		case pixels < 784:
+			channels = 80
+		default:
+			channels = 512
+		}
 	}
-	return max(channels/s.inLanes, 1)
+	return max(channels/max(s.inLanes, 1), 1)
 }
 
 // cut lists the chains of a table of all blocks. A class without taps has an empty one.
@@ -235,6 +245,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 				o := out + j*t.cRow
 				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
 				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
+				t.begin = bias != nil && len(c.places) == 1 // as PyTorch's
 				for k := range s.chains {
 					if k == len(s.chains)-1 {
 						t.clamp = s.Clamp
@@ -244,7 +255,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 					}
 					t.taps, t.b = s.chains[k].taps, weights[s.chains[k].first*t.bStep:]
 					f(t)
-					t.bias, t.add = nil, true
+					t.bias, t.add, t.begin = nil, true, false
 				}
 			})
 		}

@@ -5,17 +5,17 @@ package kernel
 // count elements.
 //
 //	for r < rows, v < blocks, l < lanes:
-//	  s, j = 0, 0
+//	  s, j = 0, 0; or s = c[o] where resume; or s = bias where begin
 //	  for t in taps, i < t.count:
 //	    s += a[t.at + r*aRow + i*aStep] * b[j*bStep + v*bBlock + l]
 //	    j++
 //	  o = r*cRow + v*cBlock + l
-//	  s += bias[v*lanes+l], then c[o] where add, then residual[o]
+//	  s += bias[v*lanes+l] unless begin, then c[o] where add, then residual[o]
 //	  c[o] = s, between lo and hi where clamp
 //
 // The forms "lanes" and "most" have one block and read a vector of a, at
-// a[t.at + r*aRow + i*aStep + l]: lanes multiplies it, most takes the largest and
-// reads no b.
+// a[t.at + r*aRow + i*aStep + l]: lanes multiplies it, most stores the largest, or
+// NaN, as it is and reads no b.
 type tile struct {
 	c              []float32
 	cRow, cBlock   int
@@ -27,10 +27,11 @@ type tile struct {
 	taps           []tap
 	rows, blocks   int
 	add, clamp     bool
+	resume, begin  bool
 	lo, hi         float32
 }
 
-// tap is a run of count terms whose first element of a lies at at.
+// tap is a run of count terms, at least one, whose first element of a lies at at.
 type tap struct{ at, count int }
 
 // plainLanes by two rows of sums and their operands are what the compiler keeps in
@@ -43,7 +44,8 @@ func tilePlain(t *tile) {
 	for v := range t.blocks {
 		for r := 0; r < t.rows; r += 2 {
 			last := min(r+1, t.rows-1) // one row counts as two
-			var s0, s1, s2, s3, u0, u1, u2, u3 float32
+			s, u := t.start(r, v), t.start(last, v)
+			s0, s1, s2, s3, u0, u1, u2, u3 := s[0], s[1], s[2], s[3], u[0], u[1], u[2], u[3]
 			at := v * t.bBlock
 			for _, p := range t.taps {
 				a, c := t.a[p.at+r*t.aRow:], t.a[p.at+last*t.aRow:]
@@ -73,7 +75,7 @@ func tilePlain(t *tile) {
 
 func lanesPlain(t *tile) {
 	for r := range t.rows {
-		var s [plainLanes]float32
+		s := t.start(r, 0)
 		at := 0
 		for _, p := range t.taps {
 			o := p.at + r*t.aRow
@@ -109,11 +111,22 @@ func mostPlain(t *tile) {
 	}
 }
 
+// start is what the sums of a row and block begin with.
+func (t *tile) start(r, v int) (s [plainLanes]float32) {
+	switch {
+	case t.resume:
+		s = [plainLanes]float32(t.c[r*t.cRow+v*t.cBlock:])
+	case t.begin:
+		s = [plainLanes]float32(t.bias[v*plainLanes:])
+	}
+	return s
+}
+
 func (t *tile) store(r, v int, s [plainLanes]float32) {
 	o := r*t.cRow + v*t.cBlock
 	c := t.c[o : o+plainLanes]
 	for l, x := range s {
-		if len(t.bias) > 0 {
+		if len(t.bias) > 0 && !t.begin {
 			x += t.bias[v*plainLanes+l]
 		}
 		if t.add {

@@ -14,9 +14,10 @@ func windowCases() []Window {
 		{N: 1, C: 1, H: 2, W: 2, OutH: 3, OutW: 3, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadRight: 1},                           // empty windows
 		{N: 0, C: 1, H: 2, W: 2, OutH: 1, OutW: 1, KernelH: 2, KernelW: 2, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1},
 	}
+	cases = append(cases, edgeWindows()...)
 	r := rand.New(rand.NewPCG(15, 16))
 	pick := func(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
-	for len(cases) < 60 {
+	for range 60 {
 		g := Window{N: pick(1, 3), C: pick(1, 20), H: pick(1, 12), W: pick(1, 30), KernelH: pick(1, 4), KernelW: pick(1, 4),
 			StrideH: pick(1, 3), StrideW: pick(1, 3), DilationH: pick(1, 3), DilationW: pick(1, 3),
 			PadTop: pick(0, 2), PadLeft: pick(0, 2), PadBottom: pick(0, 2), PadRight: pick(0, 2)}

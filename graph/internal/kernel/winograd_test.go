@@ -98,3 +98,135 @@ func benchWeightsWinograd(p *Pool, g *Conv, y, x, w []float32) {
 func BenchmarkConvBackwardWeightsWinograd(b *testing.B) {
 	benchmarkConv(b, benchWeightsWinograd, innerLayers[:4]...)
 }
+
+// The matrices of Lavin and Gray 2016 for F(4x4,3x3): a transform of d is M d M^T.
+var (
+	winogradB = [][]float64{{4, 0, -5, 0, 1, 0}, {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}}
+	winogradA = [][]float64{{1, 0, 0, 0}, {1, 1, 1, 1}, {1, -1, 1, -1}, {1, 2, 4, 8}, {1, -2, 4, -8}, {0, 0, 0, 1}}
+	winogradG = [][]float64{{1. / 4, 0, 0}, {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}}
+)
+
+// sandwich is m d m^T for the square d(i,j), or m^T d m.
+func sandwich(m [][]float64, transposed bool, d func(i, j int) float64) [][]float64 {
+	rows, columns := len(m), len(m[0])
+	at := func(i, k int) float64 { return m[i][k] }
+	if transposed {
+		rows, columns = columns, rows
+		at = func(i, k int) float64 { return m[k][i] }
+	}
+	r := make([][]float64, rows)
+	for i := range r {
+		r[i] = make([]float64, rows)
+		for j := range r[i] {
+			for k := range columns {
+				for l := range columns {
+					r[i][j] += at(i, k) * d(k, l) * at(j, l)
+				}
+			}
+		}
+	}
+	return r
+}
+
+// testTransform holds a transform of tiles of n x n pixels, 4 apart, to m x m planes
+// against its matrix.
+func testTransform(t *testing.T, r *rand.Rand, n, m int, matrix [][]float64, f func(to, from, scratch []float32, plane, row, tiles int)) {
+	for tiles := 1; tiles < 5; tiles++ {
+		row, plane := (4*tiles+n+r.IntN(3))*isa.lanes, (tiles+r.IntN(3))*isa.lanes
+		from := random(r, 3+n*row)[3:]
+		to, check := guarded(t, (m*m-1)*plane+tiles*isa.lanes)
+		want := make([]float64, len(to))
+		for i := range want {
+			want[i] = float64(to[i])
+		}
+		for i := range tiles {
+			for l := range isa.lanes {
+				for k, line := range sandwich(matrix, false, func(h, w int) float64 { return float64(from[h*row+(4*i+w)*isa.lanes+l]) }) {
+					for j, v := range line {
+						want[(j*m+k)*plane+i*isa.lanes+l] = v
+					}
+				}
+			}
+		}
+		f(to, from, make([]float32, 36*isa.lanes), plane, row, tiles)
+		check()
+		near(t, "transform", to, want, 1e-6)
+	}
+}
+
+func testWinogradOutput(t *testing.T, r *rand.Rand) {
+	for tiles := 1; tiles < 5; tiles++ {
+		row, plane := (4*tiles+r.IntN(3))*isa.lanes, (tiles+r.IntN(3))*isa.lanes
+		m, c := random(r, 1+36*plane)[1:], random(r, 3*isa.lanes)
+		for l := range isa.lanes {
+			c[isa.lanes+l], c[2*isa.lanes+l] = -20, unlimited
+		}
+		for _, residual := range [][]float32{nil, random(r, 4*row)} {
+			y, check := guarded(t, 3*row+4*tiles*isa.lanes)
+			want := make([]float64, len(y))
+			for i := range want {
+				want[i] = float64(y[i])
+			}
+			for i := range tiles {
+				for l := range isa.lanes {
+					for h, line := range sandwich(winogradA, true, func(k, j int) float64 { return float64(m[(6*j+k)*plane+i*isa.lanes+l]) }) {
+						for w, v := range line {
+							o := h*row + (4*i+w)*isa.lanes + l
+							if want[o] = v + float64(c[l]); residual != nil {
+								want[o] += float64(residual[o])
+							}
+							want[o] = max(want[o], -20)
+						}
+					}
+				}
+			}
+			isa.winogradOutput(y, m, make([]float32, 36*isa.lanes), plane, row, tiles, c, residual)
+			check()
+			near(t, "output", y, want, 1e-6)
+		}
+	}
+}
+
+func testWinogradWeights(t *testing.T, r *rand.Rand) {
+	for vectors := 1; vectors < 4; vectors++ {
+		wPlane, plane := (vectors+r.IntN(3))*isa.lanes, (vectors+r.IntN(3))*isa.lanes
+		w := random(r, 1+9*wPlane)[1:]
+		u, check := guarded(t, 35*plane+vectors*isa.lanes)
+		want := make([]float64, len(u))
+		for i := range want {
+			want[i] = float64(u[i])
+		}
+		for o := range vectors * isa.lanes {
+			for k, line := range sandwich(winogradG, false, func(h, x int) float64 { return float64(w[(3*h+x)*wPlane+o]) }) {
+				for j, v := range line {
+					want[(6*j+k)*plane+o] = v
+				}
+			}
+		}
+		isa.winogradWeights(u, w, make([]float32, 36*isa.lanes), plane, wPlane, vectors)
+		check()
+		near(t, "weights", u, want, 1e-6)
+	}
+}
+
+func testWinogradWeightsBackward(t *testing.T, r *rand.Rand) {
+	for vectors := 1; vectors < 4; vectors++ {
+		wPlane, plane := (vectors+r.IntN(3))*isa.lanes, (vectors+r.IntN(3))*isa.lanes
+		u := random(r, 1+36*plane)[1:]
+		dw, check := guarded(t, 8*wPlane+vectors*isa.lanes)
+		want := make([]float64, len(dw))
+		for i := range want {
+			want[i] = float64(dw[i])
+		}
+		for o := range vectors * isa.lanes {
+			for h, line := range sandwich(winogradG, true, func(k, j int) float64 { return float64(u[(6*j+k)*plane+o]) }) {
+				for x, v := range line {
+					want[(3*h+x)*wPlane+o] = v
+				}
+			}
+		}
+		isa.winogradWeightsBackward(dw, u, make([]float32, 36*isa.lanes), plane, wPlane, vectors)
+		check()
+		near(t, "gradients of weights", dw, want, 1e-6)
+	}
+}

@@ -167,15 +167,15 @@ func (s *isa) deviations() {
 	RET()
 }
 
-// normaliseBackward computes dx = scale*(g - a - (x-mean)*b), where g is dy gated by y.
+// normaliseBackward computes dx = (g - a - (x-mean)*b)*inverse*gamma, where g is dy gated by y.
 func (s *isa) normaliseBackward() {
 	TEXT("normaliseBackward"+s.name, NOSPLIT, "func(dx, x, dy, y, coefficients *float32, vectors int)")
 	Doc("normaliseBackward" + s.name + " is normaliseBackwardPlain.")
 	Pragma("noescape")
 	dx, x, dy, y, c, n := pointer("dx"), pointer("x"), pointer("dy"), pointer("y"), pointer("coefficients"), pointer("vectors")
 	r := s.registers
-	mean, scale, a, b, lo, hi, g, v := r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
-	for i, k := range []reg.VecPhysical{mean, scale, a, b, lo, hi} {
+	mean, inverse, gamma, a, b, lo, hi, g, v := r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]
+	for i, k := range []reg.VecPhysical{mean, inverse, gamma, a, b, lo, hi} {
 		VMOVUPS(s.at(c, i), k)
 	}
 	s.stream(n, []reg.Register{dx, x, dy, y}, func() {
@@ -184,7 +184,8 @@ func (s *isa) normaliseBackward() {
 		VSUBPS(mean, v, v)
 		VSUBPS(a, g, g)
 		VFNMADD231PS(b, v, g)
-		VMULPS(scale, g, g)
+		VMULPS(inverse, g, g)
+		VMULPS(gamma, g, g)
 		VMOVUPS(g, s.at(dx, 0))
 	})
 	VZEROUPPER()

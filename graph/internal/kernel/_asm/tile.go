@@ -27,6 +27,8 @@ const (
 	tileBlocks    = 200
 	tileAdd       = 208
 	tileClamp     = 209
+	tileResume    = 210
+	tileBegin     = 211
 	tileLo        = 212
 	tileHi        = 216
 )
@@ -181,7 +183,7 @@ func (b *body) field(offset int, elements bool) reg.Register {
 	return r
 }
 
-// start clears the sums.
+// start clears the sums, or takes what c holds, or the bias.
 func (s *isa) start(b *body) {
 	if b.largest {
 		t := GP32()
@@ -193,9 +195,44 @@ func (s *isa) start(b *body) {
 		}
 		return
 	}
+	CMPB(Mem{Base: b.args, Disp: tileResume}, U8(0))
+	JEQ(LabelRef(b.name + "anew"))
+	c, cRow, cBlock := b.field(tileC, false), b.field(tileCRow, true), b.field(tileCBlock, true)
+	b.each(c, cRow, cBlock, func(m Mem, sum reg.VecPhysical) { VMOVUPS(m, sum) })
+	JMP(LabelRef(b.name + "started"))
+	Label(b.name + "anew")
+	CMPB(Mem{Base: b.args, Disp: tileBegin}, U8(0))
+	JEQ(LabelRef(b.name + "zero"))
+	bias := b.field(tileBias, false)
+	for v := range b.blocks {
+		for i := range b.rows {
+			VMOVUPS(s.at(bias, v), b.sums[i][v])
+		}
+	}
+	JMP(LabelRef(b.name + "started"))
+	Label(b.name + "zero")
 	for i := range b.rows {
 		for v := range b.blocks {
 			s.zero(b.sums[i][v])
+		}
+	}
+	Label(b.name + "started")
+}
+
+// each calls f with the places of all sums in a matrix like c.
+func (b *body) each(p, row, block reg.Register, f func(m Mem, sum reg.VecPhysical)) {
+	q := GP64()
+	MOVQ(p, q)
+	for i := range b.rows {
+		for v := range b.blocks {
+			m := Mem{Base: q}
+			if v > 0 {
+				m.Index, m.Scale = block, uint8(v)
+			}
+			f(m, b.sums[i][v])
+		}
+		if i+1 < b.rows {
+			ADDQ(row, q)
 		}
 	}
 }
@@ -204,23 +241,10 @@ func (s *isa) start(b *body) {
 func (s *isa) finish(b *body) {
 	b.args = Load(Param("t"), GP64())
 	c, cRow, cBlock := b.field(tileC, false), b.field(tileCRow, true), b.field(tileCBlock, true)
-	each := func(p reg.Register, f func(m Mem, sum reg.VecPhysical)) {
-		q := GP64()
-		MOVQ(p, q)
-		for i := range b.rows {
-			for v := range b.blocks {
-				m := Mem{Base: q}
-				if v > 0 {
-					m.Index, m.Scale = cBlock, uint8(v)
-				}
-				f(m, b.sums[i][v])
-			}
-			if i+1 < b.rows {
-				ADDQ(cRow, q)
-			}
-		}
-	}
+	each := func(p reg.Register, f func(m Mem, sum reg.VecPhysical)) { b.each(p, cRow, cBlock, f) }
 	if !b.largest {
+		CMPB(Mem{Base: b.args, Disp: tileBegin}, U8(0))
+		JNE(LabelRef(b.name + "biased"))
 		bias := b.field(tileBias, false)
 		TESTQ(bias, bias)
 		JZ(LabelRef(b.name + "biased"))
