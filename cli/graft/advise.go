@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -95,4 +96,32 @@ func (t *trainingView) findRate(c *cli.Context, m *onnx.ModelProto, train *data.
 	t.rates = r
 	t.u.infof("--lr %.3g: found by a test of %d rates, from %.0e up to %.0e", r.Best, len(r.LR), r.LR[0], r.LR[len(r.LR)-1])
 	return nil
+}
+
+// foldsFile keeps the result of --folds for a run that goes on.
+const foldsFile = "folds.json"
+
+// crossValidate is --folds: the trainings before that on all of the data.
+func (t *trainingView) crossValidate(c *cli.Context, m *onnx.ModelProto, set *data.Set, k int, config finetune.Config) error {
+	if b, err := readSmall(t.run.path(foldsFile), maxConfig); c.String("resume") != "" && err == nil && json.Unmarshal(b, &t.folds) == nil {
+		return nil
+	}
+	quiet := config
+	quiet.OnPlan, quiet.OnStep, quiet.OnEpoch, quiet.OnSkip, quiet.Progress = nil, nil, nil, nil, nil
+	p := t.u.progress("cross-validation", k, "folds")
+	defer p.done()
+	at, epochs := 0, 0
+	quiet.OnPlan = func(plan *finetune.Plan) { epochs = plan.Config.Epochs }
+	quiet.OnEpoch = func(e finetune.Epoch) {
+		if e.N == epochs {
+			at++
+			p.add(1)
+			t.u.debugf("fold %d: top-1 %s", at, percent(e.ValTop1))
+		}
+	}
+	var err error
+	if t.folds, err = finetune.CrossValidate(c.Context, m, set, k, quiet); err != nil {
+		return err
+	}
+	return writeFile(t.run.path(foldsFile), func(w io.Writer) error { return writeJSON(w, t.folds) })
 }

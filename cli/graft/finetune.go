@@ -61,6 +61,7 @@ func finetuneVerb() *cli.Command {
 			DefaultText: "the data's own val, else 0.2"},
 		word("data-check", "look at all images before training, and warn of what is wrong with them", "on", "on", "off"),
 		&cli.BoolFlag{Name: "strict", Usage: "refuse data of which there is anything to warn"},
+		whole("folds", 0, 2, "`K` cross-validate: train K times on all but a part of the data, tell how well it does on that, then train on all", "none"),
 		&cli.BoolFlag{Name: "skip-bad", Usage: "leave out images that cannot be read, up to a tenth of them"},
 		&cli.BoolFlag{Name: "no-shuffle", Usage: "keep the order of the data in every epoch"},
 		word("sampling", "balanced: draw all classes equally often", "shuffle", "shuffle", "balanced"),
@@ -136,7 +137,14 @@ func runFinetune(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d, err := openData(args[1], c.String("val"), c.Uint64("seed"))
+	val := c.String("val")
+	if c.Int("folds") > 0 {
+		if val != "" {
+			return usagef("leave one of them out", "--folds and --val contradict each other")
+		}
+		val = "0"
+	}
+	d, err := openData(args[1], val, c.Uint64("seed"))
 	if err != nil {
 		return err
 	}
@@ -160,6 +168,11 @@ func runFinetune(c *cli.Context) (err error) {
 	}
 	if c.String("lr") == "auto" {
 		if err := t.findRate(c, m, d.Train, &config); err != nil {
+			return fmt.Errorf("%s: %w", quote(args[0]), err)
+		}
+	}
+	if k := c.Int("folds"); k > 0 {
+		if err := t.crossValidate(c, m, d.Train, k, config); err != nil {
 			return fmt.Errorf("%s: %w", quote(args[0]), err)
 		}
 	}
@@ -270,6 +283,7 @@ func (t *trainingView) finish(c *cli.Context, args []string, was *onnx.ModelProt
 	s := finetuned{Output: path, Run: t.run.dir, Report: t.run.path("report.html"), Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
 		Learnt: len(r.Plan.Last().Learning.Params), Choices: r.Plan.Choices, Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best]),
 		Proof: proofJSON{Frozen: proof.Frozen, Difference: known(proof.Difference)}}
+	s.Folds = t.folds
 	if proof.Evaluation != nil {
 		s.Proof.Top1 = known(proof.Top1)
 	}
@@ -324,6 +338,7 @@ type finetuned struct {
 	BestEpoch int               `json:"best_epoch"`
 	Best      epochJSON         `json:"best"`
 	Epochs    []epochJSON       `json:"epochs"`
+	Folds     *finetune.Folds   `json:"folds,omitempty"`
 }
 
 // proofJSON is what the written model, read back, does.
@@ -352,6 +367,9 @@ func (s finetuned) write(w io.Writer) error {
 	rows := [][]string{{"model", s.Output}, {"run", s.Run}, {"classes", strconv.Itoa(len(s.Classes))}}
 	if s.Best.ValTop1 != nil {
 		rows = append(rows, []string{"best", fmt.Sprintf("epoch %d, validation top-1 %s", s.BestEpoch, percent(*s.Best.ValTop1))})
+	}
+	if s.Folds != nil {
+		rows = append(rows, []string{"folds", fmt.Sprintf("top-1 %s ± %.1f over %d", percent(s.Folds.Mean), 100*s.Folds.Spread, len(s.Folds.Top1))})
 	}
 	proof := fmt.Sprintf("%d frozen tensors unchanged", s.Proof.Frozen)
 	if s.Proof.Top1 != nil {
@@ -499,6 +517,7 @@ type trainingView struct {
 	run         *runFolder
 	epochs      int
 	intro       string              // shown once nothing can be refused any more: what is refused gets its one line alone
+	folds       *finetune.Folds     // of --folds
 	rates       *finetune.RateCurve // of --lr auto
 	lr          []float64           // of each step
 	tensorboard bool

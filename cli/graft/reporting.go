@@ -66,6 +66,9 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 		fact("best validation top-1", percent(b.ValTop1))
 		fact("in epoch", fmt.Sprintf("%d of %d", b.N, len(r.Epochs)))
 	}
+	if t.folds != nil {
+		fact("cross-validation", fmt.Sprintf("%s ± %.1f over %d folds", percent(t.folds.Mean), 100*t.folds.Spread, len(t.folds.Top1)))
+	}
 	if proof.Evaluation != nil {
 		fact("written model's top-1", percent(proof.Top1))
 	}

@@ -247,3 +247,38 @@ func show(name string) string {
 	}
 	return name
 }
+
+// Folds divides s into k parts, class by class, and gives each part as a validation set with the others as its
+// training set. It is a function of the seed, k and the labels.
+func (s *Set) Folds(k int, seed uint64) (train, val []*Set, err error) {
+	if k < 2 || k > s.Len() {
+		return nil, nil, fmt.Errorf("data: folds: %d of %d examples, want 2 to all of them", k, s.Len())
+	}
+	fold := make([]int, s.Len())
+	byClass := make([][]int, len(s.Classes))
+	for i, it := range s.Items {
+		if it.Label < 0 {
+			return nil, nil, fmt.Errorf("data: folds: %s has no label", show(it.Name))
+		}
+		byClass[it.Label] = append(byClass[it.Label], i)
+	}
+	next := 0 // goes on from class to class, so that the parts are of one size
+	for c, members := range byClass {
+		for _, j := range Shuffle(len(members), mix(seed, uint64(c)), 0) {
+			fold[members[j]] = next % k
+			next++
+		}
+	}
+	for f := range k {
+		var in, out []int
+		for i, of := range fold {
+			if of == f {
+				out = append(out, i)
+			} else {
+				in = append(in, i)
+			}
+		}
+		train, val = append(train, s.Subset(in)), append(val, s.Subset(out))
+	}
+	return train, val, nil
+}
