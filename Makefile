@@ -10,7 +10,7 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module
+.PHONY: help build test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ build: ## build ./graft, one static binary
 
 test: ## run the tests, in under three minutes
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+
+drills: ## break trainings in every way, in the drills' long form; some of it as root only
+	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune
 
 avx2: ## run the tests without AVX-512
 	GRAFT_REQUIRE_ISA=$${GRAFT_REQUIRE_ISA:+avx2} GODEBUG=cpu.avx512f=off CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...

@@ -71,7 +71,8 @@ func (k *Classifier) Close() { k.program.Close() }
 func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw []float32, probability []float64) error) error {
 	classes, at := len(k.Labels), 0
 	in := images{set: s, pre: k.Preprocess, workers: k.workers}
-	return in.each(ctx, upTo(s.Len()), unvaried, k.batch, func(x []float32, n int, _ []int) error {
+	return in.each(ctx, upTo(s.Len()), unvaried, k.batch, func(b batch) error {
+		x, n := b.x, b.n
 		if len(x)/n != len(k.program.Input(0))/k.batch {
 			return failf("", "inputs of %d numbers, the model takes %d", len(x)/n, len(k.program.Input(0))/k.batch)
 		}

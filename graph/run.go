@@ -175,6 +175,16 @@ func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelPro
 	return c, nil
 }
 
+// Constant is the content of a float constant of the model, an initializer or a Constant
+// node's output, by name.
+func Constant(m *onnx.ModelProto, name string) ([]float32, error) {
+	t, err := constantFloats(m, name)
+	if err != nil {
+		return nil, err
+	}
+	return t.Data.([]float32), nil
+}
+
 // InputNames are the inputs a model must be fed, without those that initializers fill.
 func InputNames(m *onnx.ModelProto) []string {
 	var names []string

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"graft/graph/ops"
 	"graft/onnx"
@@ -14,6 +15,7 @@ type Trainable struct {
 	Slot  string `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
 	Layer int    `json:"layer"` // layers up to its first use
 	Uses  int    `json:"uses"`  // more than 1: shared
+	Norm  bool   `json:"-"`     // of a normalisation
 	first *step  // that uses it
 }
 
@@ -39,7 +41,7 @@ func (s *Structure) Trainable() []Trainable {
 			if !seen {
 				k = len(list)
 				at[name] = k
-				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], first: st})
+				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], Norm: strings.HasSuffix(st.node.GetOpType(), "Normalization"), first: st})
 			}
 			list[k].Uses++
 		}
@@ -196,4 +198,28 @@ func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, const
 // HasBatchNorm says whether the model normalises by batch anywhere.
 func (s *Structure) HasBatchNorm() bool {
 	return slices.ContainsFunc(s.plan.steps, func(st *step) bool { return st.node.GetOpType() == "BatchNormalization" })
+}
+
+// StatisticsOf names the running statistics that follow the batches in a training.
+func (s *Structure) StatisticsOf(l Learning) []string {
+	origin := newOrigins(s.plan.model)
+	var names []string
+	for _, st := range s.plan.steps {
+		if !slices.Contains(l.BatchStatistics, st.out[0].Name) {
+			continue
+		}
+		for _, in := range st.in[3:] {
+			if name, ok := origin.of(in.Name); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// DependsOn says whether a tensor is computed from a constant of the model; "" is
+// computed from nothing.
+func (s *Structure) DependsOn(tensor, constant string) bool {
+	_, constants, err := s.fixedBelow(tensor)
+	return err == nil && constants[constant]
 }

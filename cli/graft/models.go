@@ -71,7 +71,7 @@ func runModels(c *cli.Context) error {
 	return usagef("", "models: %s: want list, show or pull", quote(args[0]))
 }
 
-func known(cache models.Cache, e models.Entry) (knownModel, error) {
+func inCache(cache models.Cache, e models.Entry) (knownModel, error) {
 	path, err := cache.Path(e)
 	return knownModel{e, path, cache.Has(e)}, err
 }
@@ -83,7 +83,7 @@ func listModels(u *ui, cache models.Cache) error {
 	}
 	all := []knownModel{}
 	for _, e := range list {
-		k, err := known(cache, e)
+		k, err := inCache(cache, e)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func listModels(u *ui, cache models.Cache) error {
 			if k.Pulled {
 				pulled = "pulled"
 			}
-			rows = append(rows, []string{k.Name, bytes(k.Bytes), top1, k.Licence, pulled, k.About})
+			rows = append(rows, []string{k.Name, size(k.Bytes), top1, k.Licence, pulled, k.About})
 		}
 		return writeTable(w, []string{"name", ">size", ">top-1", "licence", "", "about"}, rows)
 	})
@@ -112,7 +112,7 @@ func showModels(u *ui, cache models.Cache, names []string) error {
 		if err != nil {
 			return err
 		}
-		k, err := known(cache, e)
+		k, err := inCache(cache, e)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func showModels(u *ui, cache models.Cache, names []string) error {
 			if !k.Pulled {
 				path += " (not pulled)"
 			}
-			rows := [][]string{{"name", k.Name}, {"about", k.About}, {"licence", k.Licence}, {"size", bytes(k.Bytes)}, {"sha256", k.SHA256},
+			rows := [][]string{{"name", k.Name}, {"about", k.About}, {"licence", k.Licence}, {"size", size(k.Bytes)}, {"sha256", k.SHA256},
 				{"source", "ONNX model zoo, " + k.File}, {"input", string(k.Input)}, {"path", path}}
 			if err := writeTable(w, nil, rows); err != nil {
 				return err
@@ -175,7 +175,7 @@ func pullModels(c *cli.Context, u *ui, cache models.Cache, names []string) error
 				return err
 			}
 		}
-		k, err := known(cache, e)
+		k, err := inCache(cache, e)
 		if err != nil {
 			return err
 		}

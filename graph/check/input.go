@@ -78,7 +78,7 @@ func readPicture(m *onnx.ModelProto, name, file string, preprocess func() (data.
 	if err != nil {
 		return nil, err
 	}
-	if err := pre.Apply(x.Data.([]float32), im, false); err != nil {
+	if err := pre.Apply(x.Data.([]float32), im, data.View{}); err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(file), err)
 	}
 	x.Round()
