@@ -11,8 +11,8 @@ import (
 	"graft/onnx"
 )
 
-// Cut a network before its last layer, give it a new one, train all above the third
-// layer on new pictures, and write the result. The README shows this.
+// Cut a network before its last layer, give it a new one, train it on new pictures, and
+// then all layers, and write the result. The README shows this.
 func Example() {
 	check := func(err error) {
 		if err != nil {
@@ -29,7 +29,6 @@ func Example() {
 	train, val, err := digits.Train.Split(0.8, 1)
 	check(err)
 	r, err := finetune.Train(context.Background(), m, train, val, finetune.Config{
-		Freeze: "3", Epochs: 10,
 		Preprocess: &data.Preprocess{Height: 16, Width: 16, Resize: 16, Channels: "gray", Mean: []float32{4}, Std: []float32{5.6}},
 	})
 	check(err)

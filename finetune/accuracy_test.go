@@ -2,12 +2,16 @@ package finetune
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"graft/finetune/data"
+	"graft/graph"
 	"graft/graph/optim"
 	"graft/onnx"
 )
@@ -49,7 +53,7 @@ func TestAccuracyHeadOnly(t *testing.T) {
 		t.Run(c.model+"/"+c.set, func(t *testing.T) {
 			m, d := sharedModel(t, c.model), sharedData(t, c.set)
 			c.pre.Height, c.pre.Width = c.size, c.size
-			best := trainHeads(t, m, d, Config{Epochs: 20, Preprocess: &c.pre}, 3)
+			best := trainHeads(t, m, d, Config{Freeze: "all", Augment: "none", Preprocess: &c.pre}, 3)
 			mean := 0.0
 			for _, b := range best {
 				mean += b / float64(len(best))
@@ -64,57 +68,95 @@ func TestAccuracyHeadOnly(t *testing.T) {
 
 // trainHeads is Train once a seed, with the features computed once for all.
 func trainHeads(t *testing.T, m *onnx.ModelProto, d *data.Data, c Config, seeds int) (best []float64) {
-	var features func(*training) (tr, va features)
+	var of [2]*features
 	for seed := range seeds {
 		c.Seed = uint64(seed)
-		c, err := c.withDefaults()
+		p, err := Graft(m, d.Train, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Graft(m, d.Train.Classes, c)
+		run := newTraining(p, d.Train, d.Val)
+		g := &stage{Phase: &p.Phases[0]}
+		if of[0] == nil {
+			f, err := newFrozenPart(p, g.Phase, run.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range []*data.Set{d.Train, d.Val} {
+				if of[i], err = run.featuresOf(context.Background(), f, images{set: s, pre: p.Preprocess}, func(int) {}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.program.Close()
+		}
+		tr, va := *of[0], *of[1]
+		tr.plain, va.plain = slices.Clone(tr.plain), slices.Clone(va.plain)
+		run.useFeatures(g, &tr, &va)
+		above, err := graph.Tail(p.Model, g.Frontier, graph.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := &training{Config: c, plan: p, result: &Result{Plan: p}}
-		if features == nil {
-			features = computedOnce(t, run, d)
-		}
-		tr, va := features(run)
-		run.useFeatures(&tr, &va)
-		above, err := p.above()
-		if err != nil {
+		if err := run.compile(g, above); err != nil {
 			t.Fatal(err)
 		}
-		if err := run.compile(above); err != nil {
-			t.Fatal(err)
+		for run.at.Epoch < g.Epochs {
+			if err := run.oneEpoch(context.Background(), g, 0); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := run.run(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		run.close()
+		g.close()
 		best = append(best, run.result.BestEpoch().ValTop1)
 	}
 	return best
 }
 
-// computedOnce returns fresh copies of the same features every time.
-func computedOnce(t *testing.T, run *training, d *data.Data) func(*training) (tr, va features) {
-	f, err := newFrozenPart(run.plan, run.Config)
+// TestAdviceIsRight: the order that Advise gives the cut points is that of trainings at
+// each of them.
+func TestAdviceIsRight(t *testing.T) {
+	slow(t)
+	m, d := sharedModel(t, "resnet20_cifar10"), sharedData(t, "flowers5_32.zip")
+	start := time.Now()
+	a, err := Advise(context.Background(), m, d.Train, d.Val, Config{Preprocess: &resnet20Input})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.program.Close()
-	var of [2]*features
-	for i, s := range []*data.Set{d.Train, d.Val} {
-		if of[i], err = run.featuresOf(context.Background(), f, images{set: s, pre: run.plan.Preprocess}, false, func(int) {}); err != nil {
+	t.Logf("advice in %v: %s", time.Since(start), a.Why)
+	var advised, trained []float64
+	for _, p := range a.Points {
+		r, err := Train(context.Background(), m, d.Train, d.Val, Config{After: strconv.Itoa(p.N), Freeze: "all", Preprocess: &resnet20Input})
+		if err != nil {
 			t.Fatal(err)
 		}
+		advised, trained = append(advised, p.Top1), append(trained, r.BestEpoch().ValTop1)
+		t.Logf("cut %d: advised %.4f, trained %.4f", p.N, p.Top1, r.BestEpoch().ValTop1)
 	}
-	return func(*training) (tr, va features) {
-		tr, va = *of[0], *of[1]
-		tr.plain, va.plain = slices.Clone(tr.plain), slices.Clone(va.plain)
-		return tr, va
+	if r := spearman(advised, trained); !(r >= 0.8) {
+		t.Errorf("rank correlation %.3f, want 0.8 or more", r)
 	}
+}
+
+// spearman is the correlation of the ranks of two lists; equal values share their rank.
+func spearman(x, y []float64) float64 {
+	rank := func(v []float64) []float64 {
+		r := make([]float64, len(v))
+		for i, a := range v {
+			for j, b := range v {
+				if b < a {
+					r[i]++
+				} else if b == a && i != j {
+					r[i] += 0.5
+				}
+			}
+		}
+		return r
+	}
+	a, b := rank(x), rank(y)
+	mean := float64(len(x)-1) / 2
+	var ab, aa, bb float64
+	for i := range a {
+		ab, aa, bb = ab+(a[i]-mean)*(b[i]-mean), aa+(a[i]-mean)*(a[i]-mean), bb+(b[i]-mean)*(b[i]-mean)
+	}
+	return ab / math.Sqrt(aa*bb)
 }
 
 func TestAccuracyEverythingTuned(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 
 	"graft/finetune/data"
 	"graft/graph"
-	"graft/onnx"
 )
 
 // maxCache is how much memory features may take, in bytes.
@@ -17,11 +16,12 @@ type frozenPart struct {
 	program *graph.Program
 	width   int // floats of one image's features
 	batch   int
+	store   *store // nil: features are not kept across trainings
 }
 
-// newFrozenPart compiles the network up to the plan's frontier.
-func newFrozenPart(p *Plan, c Config) (*frozenPart, error) {
-	m, err := graph.Cut(p.Model, p.Frontier, graph.Options{})
+// newFrozenPart compiles the network up to a phase's frontier.
+func newFrozenPart(p *Plan, ph *Phase, c Config) (*frozenPart, error) {
+	m, err := graph.Cut(p.Model, ph.Frontier, graph.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,14 @@ func newFrozenPart(p *Plan, c Config) (*frozenPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frozenPart{program, numel(p.structure.Shape(p.Frontier)), batch}, nil
+	f := &frozenPart{program: program, width: numel(p.structure.Shape(ph.Frontier)), batch: batch}
+	if c.Cache != "auto" {
+		if f.store, err = newStore(c.Cache, m, p.Preprocess, p.arrays, f.width); err != nil {
+			program.Close()
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 func numel(shape []int) int {
@@ -41,36 +48,67 @@ func numel(shape []int) int {
 	return n
 }
 
-// run computes the features of a set, its images mirrored or not.
+// run computes the features of a set, its images mirrored or not; what the store has is
+// taken from there.
 func (f *frozenPart) run(ctx context.Context, s images, mirrored bool, step func(n int)) ([]float32, error) {
 	out := make([]float32, s.len()*f.width)
-	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Workers: s.workers}
-	if mirrored {
-		l.Flip = func(int) bool { return true }
+	order, sums, err := f.missing(ctx, s, mirrored, out)
+	if err != nil {
+		return nil, err
 	}
-	at := 0
-	err := l.Each(ctx, func(b *data.Batch) error {
+	step(s.len() - len(order))
+	l := data.Loader{Set: s.set, Pre: s.pre, Batch: f.batch, Order: order, Workers: s.workers, Skip: s.skip}
+	if mirrored {
+		l.View = func(int) data.View { return data.Mirrored }
+	}
+	err = l.Each(ctx, func(b *data.Batch) error {
 		copy(f.program.Input(0), b.X)
 		if err := f.program.Run(); err != nil {
 			return err
 		}
 		v, _ := f.program.Output(0).Floats()
-		at += copy(out[at:], v[:b.N*f.width])
-		step(b.N)
+		for k, i := range b.Index {
+			one := v[k*f.width : (k+1)*f.width]
+			copy(out[i*f.width:], one)
+			if f.store != nil {
+				if err := f.store.save(one, sums[i].SHA256, mirrored); err != nil {
+					return err
+				}
+			}
+		}
+		step(b.Taken)
 		return nil
 	})
 	return out, err
 }
 
-// fits says whether the features of all sets stay within maxCache.
-func (p *Plan) fits(c Config, train, val int) bool {
-	if p.Frontier == "" || c.Cache == "off" {
+// missing takes from the store what it has, and gives the images that remain.
+func (f *frozenPart) missing(ctx context.Context, s images, mirrored bool, out []float32) (order []int, sums []data.Sum, err error) {
+	if f.store == nil {
+		return upTo(s.len()), nil, nil
+	}
+	if sums, err = s.set.Manifest(ctx); err != nil {
+		return nil, nil, err
+	}
+	order = []int{}
+	for i := range sums {
+		if !f.store.load(out[i*f.width:(i+1)*f.width], sums[i].SHA256, mirrored) {
+			order = append(order, i)
+		}
+	}
+	return order, sums, nil
+}
+
+// fits says whether the features of a phase can be kept: they are the same in every
+// epoch, but for mirroring, and those of all sets stay within maxCache.
+func (p *Plan) fits(ph *Phase, c Config, train, val int) bool {
+	if ph.Frontier == "" || c.Cache == "off" || !ph.Augment.FlipOnly() || c.Mixup > 0 || c.CutMix > 0 {
 		return false
 	}
-	if c.Augment != "none" {
+	if ph.Augment.Flip > 0 {
 		train *= 2
 	}
-	return int64(numel(p.structure.Shape(p.Frontier)))*int64(train+val)*4 <= maxCache
+	return int64(numel(p.structure.Shape(ph.Frontier)))*int64(train+val)*4 <= maxCache
 }
 
 // standard is the mean and deviation of each feature over the training set.
@@ -81,13 +119,17 @@ type standard struct{ mean, deviation []float32 }
 func standardise(train, val *features) standard {
 	w := train.width
 	sum, squares := make([]float64, w), make([]float64, w)
+	n := float64(train.len() - len(train.bad))
 	for i, v := range train.plain {
-		sum[i%w] += float64(v)
+		if !train.bad[i/w] {
+			sum[i%w] += float64(v)
+		}
 	}
-	n := float64(train.len())
 	for i, v := range train.plain {
-		d := float64(v) - sum[i%w]/n
-		squares[i%w] += d * d
+		if !train.bad[i/w] {
+			d := float64(v) - sum[i%w]/n
+			squares[i%w] += d * d
+		}
 	}
 	s := standard{make([]float32, w), make([]float32, w)}
 	for k := range w {
@@ -122,8 +164,8 @@ func (s standard) fold(w, b []float32) {
 
 // firstGemm names the weight and bias of the Gemm of a new head that reads the
 // frontier, through a Dropout if there is one; ok is false where another operator does.
-func (p *Plan) firstGemm() (weight, bias string, ok bool) {
-	at := p.Frontier
+func (p *Plan) firstGemm(ph *Phase) (weight, bias string, ok bool) {
+	at := ph.Frontier
 	for range 2 {
 		for _, n := range p.Model.GetGraph().GetNode() {
 			if len(n.GetInput()) == 0 || n.GetInput()[0] != at {
@@ -139,9 +181,4 @@ func (p *Plan) firstGemm() (weight, bias string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// above is the part of the model that trains on features.
-func (p *Plan) above() (*onnx.ModelProto, error) {
-	return graph.Tail(p.Model, p.Frontier, graph.Options{})
 }

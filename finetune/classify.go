@@ -29,12 +29,13 @@ type ClassifierConfig struct {
 	Batch      int // 32
 	Threads    int
 	Workers    int
+	MaxMemory  int64 // of the program, in bytes; 0: three quarters of the machine's
 }
 
 // NewClassifier compiles a model for classifying images. Close it after use.
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
 	setDefault(&c.Batch, 32)
-	o := graph.Options{Output: c.Output, Batch: c.Batch}
+	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
 	p := &Plan{}
 	in := Config{Preprocess: c.Preprocess, Output: c.Output}
 	if c.Data != nil {
@@ -70,7 +71,8 @@ func (k *Classifier) Close() { k.program.Close() }
 func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw []float32, probability []float64) error) error {
 	classes, at := len(k.Labels), 0
 	in := images{set: s, pre: k.Preprocess, workers: k.workers}
-	return in.each(ctx, upTo(s.Len()), unvaried, k.batch, func(x []float32, n int, _ []int) error {
+	return in.each(ctx, upTo(s.Len()), unvaried, k.batch, func(b batch) error {
+		x, n := b.x, b.n
 		if len(x)/n != len(k.program.Input(0))/k.batch {
 			return failf("", "inputs of %d numbers, the model takes %d", len(x)/n, len(k.program.Input(0))/k.batch)
 		}

@@ -3,7 +3,26 @@
 // with class names, preprocessing and lineage.
 //
 //	ModelProto --Graft--> Plan (the grafted model, what of it learns) --Train--> Result (best and last ModelProto)
+//	Result --Prove--> the written model, read back, does what the training measured
+//	ModelProto --Advise--> which cut point is worth the most; --FindRate--> a learning rate
 //	ModelProto --NewClassifier--> Classifier --Classify, Evaluate--> predictions, scores
+//
+// # What is chosen
+//
+// The zero Config is a recipe that follows from the model and the data: whether the kept
+// part is frozen or, once the new layers have settled, fine-tuned (Yosinski et al. 2014:
+// few images and many parameters, freeze), how long, by which optimizer, at what rate,
+// from how varied images. Plan.Choices says what was chosen and why; what is given counts.
+//
+// # Phases
+//
+// A training has one phase, or with UnfreezeAt two. The head of two phases learns alone
+// first, on frozen features; then all learns, from where that has led.
+//
+// # Going on
+//
+// Save gets checkpoints, and Resume takes one: the training ends with the same bytes as
+// if it had never been interrupted.
 //
 // # What runs once
 //

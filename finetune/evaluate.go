@@ -1,8 +1,10 @@
 package finetune
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 
 	"graft/finetune/data"
 )
@@ -15,6 +17,29 @@ type Evaluation struct {
 	Loss      float64      `json:"loss"` // mean of -log probability of the label
 	Classes   []ClassScore `json:"classes"`
 	Confusion [][]int      `json:"confusion"` // [label][predicted]
+	Judged    []Judged     `json:"-"`         // the images in order
+}
+
+// Judged is what a classifier makes of one labelled image.
+type Judged struct {
+	Index, Label, Guess int     // in the set; among the classes
+	Probability         float64 // of the guess
+}
+
+// Wrong are the n surest of the wrong guesses, Right the n surest of the right ones; the
+// surest come first.
+func (e *Evaluation) Wrong(n int) []Judged { return e.surest(n, false) }
+func (e *Evaluation) Right(n int) []Judged { return e.surest(n, true) }
+
+func (e *Evaluation) surest(n int, right bool) []Judged {
+	var list []Judged
+	for _, j := range e.Judged {
+		if (j.Guess == j.Label) == right {
+			list = append(list, j)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Judged) int { return cmp.Compare(b.Probability, a.Probability) })
+	return list[:min(n, len(list))]
 }
 
 // ClassScore is the result for one class. Shares of nothing are 0.
@@ -28,6 +53,11 @@ type ClassScore struct {
 // Evaluate classifies a labelled set whose classes are among the model's. step, if
 // not nil, is told how far it is.
 func (k *Classifier) Evaluate(ctx context.Context, s *data.Set, step func(done, total int)) (*Evaluation, error) {
+	return k.evaluate(ctx, s, step, nil)
+}
+
+// evaluate shows each image's raw output to see, if that is not nil.
+func (k *Classifier) evaluate(ctx context.Context, s *data.Set, step func(done, total int), see func(i int, raw []float32)) (*Evaluation, error) {
 	s, err := s.Align(k.Labels)
 	if err != nil {
 		return nil, err
@@ -37,12 +67,16 @@ func (k *Classifier) Evaluate(ctx context.Context, s *data.Set, step func(done, 
 		e.Confusion[i] = make([]int, len(k.Labels))
 	}
 	top1, top5, done := 0, 0, 0
-	err = k.Scores(ctx, s, func(i int, _ []float32, p []float64) error {
+	err = k.Scores(ctx, s, func(i int, raw []float32, p []float64) error {
+		if see != nil {
+			see(i, raw)
+		}
 		label, order := s.Items[i].Label, ranked(p)
 		if label < 0 {
 			return failf("", "image %q has no label", s.Items[i].Name)
 		}
 		e.Confusion[label][order[0]]++
+		e.Judged = append(e.Judged, Judged{i, label, order[0], p[order[0]]})
 		for rank, c := range order[:min(5, len(order))] {
 			if c == label {
 				top5++

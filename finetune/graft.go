@@ -2,6 +2,8 @@ package finetune
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
 
 	"graft/finetune/data"
@@ -12,31 +14,37 @@ import (
 // Plan is a grafted model before its training.
 type Plan struct {
 	Model      *onnx.ModelProto // with the new head, and its metadata
-	Learning   graph.Learning
+	Phases     []Phase          // of the training, one after the other
 	Preprocess data.Preprocess
 	Cut        string // the tensor the kept part ends in
-	Frozen     string // the tensor up to which nothing learns, "" for none
-	Frontier   string // the last tensor that is the same in every epoch, "" for none
 	Classes    []string
+	Choices    []Choice // what was not given
+	Warnings   []string // what the user should know
+	Config     Config   // with all that was chosen
 
 	structure *graph.Structure
-	headOnly  bool // nothing below the new head learns
-	arrays    bool // the inputs come as they are; Preprocess is empty
+	frozen    string // the tensor that Config.Freeze names
+	arrays    bool   // the inputs come as they are; Preprocess is empty
 }
 
-// Graft prepares a model for training on the given classes: it cuts it, adds or
-// redraws its head, and decides what learns.
-func Graft(m *onnx.ModelProto, classes []string, c Config) (*Plan, error) {
+// Graft prepares a model for training on a set: it cuts it, adds or redraws its head,
+// and decides what learns.
+func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if len(classes) < 2 {
-		return nil, failf("", "%d classes, want 2 or more", len(classes))
+	if len(train.Classes) < 2 {
+		return nil, failf("", "%d classes, want 2 or more", len(train.Classes))
 	}
+	c.arrays = arraysOf(train)
 	o := graph.Options{Output: c.Output}
-	p := &Plan{Classes: classes}
+	p := &Plan{Classes: train.Classes}
 	if m, err = p.prepareInput(m, c); err != nil {
+		return nil, err
+	}
+	resize, err := p.chooseResize(train)
+	if err != nil {
 		return nil, err
 	}
 	s, err := graph.Analyse(m, o)
@@ -46,7 +54,11 @@ func Graft(m *onnx.ModelProto, classes []string, c Config) (*Plan, error) {
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
-	if p.Frozen, err = frozenTensor(s, c, p.Cut); err != nil {
+	if p.Choices, err = choose(&c, s, p.Cut, train.Len(), p.Preprocess.Channels == "gray"); err != nil {
+		return nil, err
+	}
+	p.Choices = append(p.Choices, resize...)
+	if p.frozen, err = frozenTensor(s, c, p.Cut); err != nil {
 		return nil, err
 	}
 	if err := p.addHead(m, s, c); err != nil {
@@ -59,10 +71,26 @@ func Graft(m *onnx.ModelProto, classes []string, c Config) (*Plan, error) {
 	if p.structure, err = graph.Analyse(p.Model, o); err != nil {
 		return nil, err
 	}
-	if err := p.decide(c); err != nil {
+	if err := p.divide(c); err != nil {
 		return nil, err
 	}
+	if p.Model, err = graph.SeparateStatistics(p.Model, p.Last().Learning); err != nil {
+		return nil, err
+	}
+	p.Config = c
+	p.warn()
 	return p, p.describe(c)
+}
+
+// warn notes what may surprise.
+func (p *Plan) warn() {
+	c, last := p.Config, p.Last()
+	if n := len(last.Learning.BatchStatistics); n > 0 && c.Batch < 8 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%d BatchNormalizations take their statistics from batches of %d, which are too few to be steady; --bn frozen keeps the stored ones", n, c.Batch))
+	}
+	if c.BatchNorm == "batch" && !p.structure.HasBatchNorm() {
+		p.Warnings = append(p.Warnings, "--bn batch has no effect: the model has no BatchNormalization, or its exporter folded them into the convolutions")
+	}
 }
 
 // cutTensor is the tensor that After names; "" keeps nothing.
@@ -111,24 +139,7 @@ func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
 		if body, err = graph.Cut(m, p.Cut, graph.Options{Output: c.Output}); err == nil {
 			p.Model, err = graph.AddHead(body, graph.Head{Classes: len(p.Classes), Hidden: hidden, Dropout: c.Dropout, Seed: c.Seed}, graph.Options{})
 		}
-		p.headOnly = p.Frozen == p.Cut && len(c.Also) == 0
 	}
-	return err
-}
-
-// decide fixes what learns and how BatchNormalization behaves.
-func (p *Plan) decide(c Config) error {
-	batch := c.BatchNorm == "batch" || c.BatchNorm == "" && c.Batch >= 8
-	var err error
-	p.Learning, err = p.structure.Learning(graph.Freezing{Below: p.Frozen, BatchStatistics: batch, Also: c.Also})
-	if err != nil {
-		return err
-	}
-	if len(p.Learning.Params) == 0 {
-		return failf("freeze fewer layers", "nothing of the model is left to learn")
-	}
-	p.Frontier = p.structure.Frontier(p.Learning)
-	p.Model, err = graph.SeparateStatistics(p.Model, p.Learning)
 	return err
 }
 
@@ -170,6 +181,33 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 		return nil, failf("see --channels and --layout", "the network's input is %v, the preprocessing gives %v", size, s)
 	}
 	return graph.WithInputSize(m, pre.Shape(), o)
+}
+
+// chooseResize settles the length of the short side before the centre crop where it is
+// open: pictures that would have to be enlarged for it are not cropped, which would lose
+// their borders and gain nothing.
+func (p *Plan) chooseResize(train *data.Set) ([]Choice, error) {
+	pre := &p.Preprocess
+	if p.arrays || pre.Resize != 0 {
+		return nil, nil
+	}
+	usual := pre.ShortSide()
+	var short []int
+	const looked = 25
+	for k := range min(looked, train.Len()) {
+		im, err := train.Image(k * train.Len() / min(looked, train.Len()))
+		if err != nil {
+			continue // the training names it
+		}
+		short = append(short, min(im.W, im.H))
+	}
+	slices.Sort(short)
+	if len(short) == 0 || short[len(short)/2] >= usual {
+		return nil, nil
+	}
+	pre.Resize = max(pre.Height, pre.Width)
+	return []Choice{{"resize", strconv.Itoa(pre.Resize), fmt.Sprintf("the images' short sides, half of them up to %d, are less than the usual %d, which would enlarge and then crop them",
+		short[len(short)/2], usual)}}, pre.Check()
 }
 
 // Metadata keys.
@@ -234,7 +272,7 @@ func (p *Plan) describe(c Config) error {
 			return failf("", "metadata %s: %w", LineageKey, err)
 		}
 	}
-	entry, err := json.Marshal(lineage{"graft finetune", p.Cut, p.Frozen, c.Head, len(p.Learning.Params), c.Optimizer.Name,
+	entry, err := json.Marshal(lineage{"graft finetune", p.Cut, p.Last().Frozen, c.Head, len(p.Last().Learning.Params), c.Optimizer.Name,
 		c.Optimizer.LR, c.Epochs, c.Batch, c.Schedule, c.Seed})
 	if err != nil {
 		return err

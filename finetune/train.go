@@ -2,14 +2,13 @@ package finetune
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"math"
 	"slices"
 	"time"
 
 	"graft/finetune/data"
 	"graft/graph"
-	"graft/graph/optim"
 	"graft/onnx"
 )
 
@@ -19,8 +18,12 @@ type Result struct {
 	Best   *onnx.ModelProto // by validation top-1, then loss; Last without validation
 	Last   *onnx.ModelProto
 	Epochs []Epoch
-	Cached bool   // the frozen part ran once an image
-	Dot    []byte // the Gorgonia graph that ran, in the language of Graphviz
+	// Outputs [n,C] are what the trained program gave for the validation images in the best
+	// epoch, those that were skipped left out.
+	Outputs []float32
+	Skipped []string // images that were left out, by name
+	Cached  bool     // the frozen part ran once an image
+	Dot     []byte   // the Gorgonia graph that ran last, in the language of Graphviz
 }
 
 // BestEpoch is the record of the best epoch, nil without validation.
@@ -37,22 +40,29 @@ func (r *Result) BestEpoch() *Epoch {
 // be nil. When ctx ends it returns what the finished epochs have made, if any, along
 // with the error.
 func Train(ctx context.Context, m *onnx.ModelProto, train, val *data.Set, c Config) (*Result, error) {
-	c, err := c.withDefaults()
-	if err != nil {
-		return nil, err
-	}
 	if train.Len() == 0 {
 		return nil, failf("", "the training set is empty")
 	}
-	c.arrays = arraysOf(train)
-	p, err := Graft(m, train.Classes, c)
+	p, err := Graft(m, train, c)
 	if err != nil {
 		return nil, err
 	}
-	t := &training{Config: c, plan: p, result: &Result{Plan: p}}
-	defer t.close()
-	if err := t.prepare(ctx, train, val); err != nil {
-		return nil, err
+	if val != nil && val.Len() == 0 {
+		val = nil
+	}
+	if c.OnPlan != nil {
+		c.OnPlan(p)
+	}
+	t := newTraining(p, train, val)
+	if c.Save != nil || c.Resume != nil {
+		if t.identity, err = identify(ctx, m, p, train, val); err != nil {
+			return nil, err
+		}
+	}
+	if c.Resume != nil {
+		if err := t.resume(c.Resume); err != nil {
+			return nil, err
+		}
 	}
 	err = t.run(ctx)
 	if storeErr := t.store(); err == nil {
@@ -77,25 +87,46 @@ func arraysOf(s *data.Set) *[3]int {
 // training is one run of Train.
 type training struct {
 	Config
-	plan       *Plan
-	train, val feed // val is nil without validation
+	plan             *Plan
+	trainSet, valSet *data.Set // valSet is nil without validation
+	targets          targets
+	mixing           mixing
 
-	programs map[int]*graph.Program // by batch size; they share what they learn
-	eval     *graph.Program
-	solver   *optim.Solver
-	standard *standard // of the features, where a head alone learns
+	at     position
+	values map[string][]float32 // what has been learnt, as it belongs into the whole model
+	best   map[string][]float32 // the same after the best epoch
+	// outputs are those for the validation images after the last whole epoch.
+	outputs []float32
+	result  *Result
 
-	best   map[string][]float32 // the learnt tensors after the best epoch
-	result *Result
+	identity   map[string]string // with Save or Resume
+	skipped    map[*data.Set]map[int]bool
+	from       *Checkpoint // what the first phase goes on from
+	saved      uint64      // step and epoch of the last checkpoint
+	savedEpoch int
 }
 
-func (t *training) close() {
-	for _, p := range t.programs {
-		p.Close()
-	}
-	if t.eval != nil {
-		t.eval.Close()
-	}
+// position is how far a training has come.
+type position struct {
+	Phase, Epoch int    // both from 0; the epoch over all phases
+	Taken        int    // images of the epoch's order that have been learnt from or passed over
+	Step         uint64 // changes of the weights
+	sums
+}
+
+// sums are what an epoch has measured so far.
+type sums struct {
+	Seen, Right int
+	Loss        float64
+	LR          float64 // of the first step
+	Seconds     float64
+}
+
+func newTraining(p *Plan, train, val *data.Set) *training {
+	c := p.Config
+	return &training{Config: c, plan: p, trainSet: train, valSet: val, result: &Result{Plan: p}, skipped: map[*data.Set]map[int]bool{},
+		targets: newTargets(c, train.Counts()),
+		mixing:  mixing{mixup: c.Mixup, cutmix: c.CutMix, seed: c.Seed, channelsLast: p.Preprocess.Layout == "nhwc"}}
 }
 
 func (t *training) report(stage string, done, total int) {
@@ -104,205 +135,221 @@ func (t *training) report(stage string, done, total int) {
 	}
 }
 
-// prepare computes features where that is possible, and compiles what learns.
-func (t *training) prepare(ctx context.Context, train, val *data.Set) error {
-	from := func(s *data.Set) images {
-		return images{set: s, pre: t.plan.Preprocess, mirror: t.Augment == "light", seed: t.Seed, workers: t.Workers}
-	}
-	if val != nil && val.Len() == 0 {
-		val = nil
-	}
-	t.train = from(train)
-	n := 0
-	if val != nil {
-		t.val, n = from(val), val.Len()
-	}
-	model := t.plan.Model
-	if t.plan.fits(t.Config, train.Len(), n) {
-		if err := t.cache(ctx, train, val); err != nil {
-			return err
-		}
-		var err error
-		if model, err = t.plan.above(); err != nil {
-			return err
-		}
-	}
-	return t.compile(model)
-}
-
-// cache replaces the images by their features.
-func (t *training) cache(ctx context.Context, train, val *data.Set) error {
-	f, err := newFrozenPart(t.plan, t.Config)
-	if err != nil {
-		return err
-	}
-	defer f.program.Close()
-	total := train.Len()
-	if t.Augment == "light" {
-		total *= 2
-	}
-	if val != nil {
-		total += val.Len()
-	}
-	done := 0
-	step := func(n int) { done += n; t.report("features", done, total) }
-	tr, err := t.featuresOf(ctx, f, t.train.(images), t.Augment == "light", step)
-	if err != nil {
-		return err
-	}
-	var va *features
-	if val != nil {
-		if va, err = t.featuresOf(ctx, f, t.val.(images), false, step); err != nil {
-			return err
-		}
-	}
-	t.useFeatures(tr, va)
-	return nil
-}
-
-// useFeatures trains on features; those of a head alone are standardised.
-func (t *training) useFeatures(train, val *features) {
-	t.train, t.result.Cached = train, true
-	if val != nil {
-		t.val = val
-	}
-	if _, _, ok := t.plan.firstGemm(); ok && t.plan.headOnly {
-		s := standardise(train, val)
-		t.standard = &s
-	}
-}
-
-func (t *training) featuresOf(ctx context.Context, f *frozenPart, s images, mirrored bool, step func(int)) (*features, error) {
-	r := &features{width: f.width, seed: t.Seed}
-	for _, it := range s.set.Items {
-		r.labels = append(r.labels, it.Label)
-	}
-	var err error
-	if r.plain, err = f.run(ctx, s, false, step); err == nil && mirrored {
-		r.mirrored, err = f.run(ctx, s, true, step)
-	}
-	return r, err
-}
-
-func (t *training) compile(m *onnx.ModelProto) error {
-	batch := min(t.Batch, t.train.len())
-	p, err := graph.Compile(m, graph.Config{
-		Options:  graph.Options{Batch: batch, Output: t.outputName(m)},
-		Threads:  t.Threads,
-		Training: &graph.Training{Learning: t.plan.Learning, Loss: optim.CrossEntropy, Seed: t.Seed},
-	})
-	if err != nil {
-		return err
-	}
-	t.programs = map[int]*graph.Program{batch: p}
-	if t.result.Dot, err = p.Dot(); err != nil {
-		return err
-	}
-	if t.eval, err = p.Variant(t.Batch, true); err != nil {
-		return err
-	}
-	t.solver, err = optim.New(t.Optimizer)
-	return err
-}
-
-// outputName keeps the caller's choice among several outputs.
-func (t *training) outputName(m *onnx.ModelProto) string {
-	if len(m.GetGraph().GetOutput()) > 1 {
-		return t.Output
-	}
-	return ""
-}
-
-// run trains for all epochs.
+// run trains for all epochs of all phases.
 func (t *training) run(ctx context.Context) error {
-	for epoch := range t.Epochs {
-		start := time.Now()
-		factor, err := (optim.Schedule{Name: t.Schedule, Epochs: t.Epochs}).Factor(epoch)
-		if err != nil {
-			return err
-		}
-		e := Epoch{N: epoch + 1, LR: t.Optimizer.LR * factor, ValLoss: math.NaN(), ValTop1: math.NaN()}
-		t.solver.SetLR(e.LR)
-		if err := t.epoch(ctx, epoch, &e); err != nil {
-			return err
-		}
-		if t.val != nil {
-			if e.ValLoss, e.ValTop1, err = t.validate(ctx); err != nil {
+	first := 0 // epoch of the phase
+	for k := range t.plan.Phases {
+		ph := &t.plan.Phases[k]
+		if t.at.Epoch < first+ph.Epochs {
+			if t.at.Phase < k {
+				t.at.Phase, t.from = k, nil
+			}
+			if err := t.phase(ctx, ph, first); err != nil {
 				return err
 			}
-			t.keepBest(&e)
 		}
-		e.Seconds = time.Since(start).Seconds()
-		t.result.Epochs = append(t.result.Epochs, e)
-		if t.OnEpoch != nil {
-			t.OnEpoch(e)
+		first += ph.Epochs
+	}
+	return nil
+}
+
+// phase trains for what is left of the epochs of a phase, the first of which is given.
+func (t *training) phase(ctx context.Context, ph *Phase, first int) error {
+	g, err := t.open(ctx, ph)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if err := t.restore(g); err != nil {
+		return err
+	}
+	t.result.Cached = t.result.Cached || g.cached
+	for t.at.Epoch < first+ph.Epochs && !(ph == t.plan.Last() && t.stale()) {
+		if err := t.oneEpoch(ctx, g, first); err != nil {
+			return t.leave(g, err)
+		}
+		if err := t.save(g); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// epoch makes one pass over the training images.
-func (t *training) epoch(ctx context.Context, epoch int, e *Epoch) error {
-	n := t.train.len()
-	order := upTo(n)
-	if !t.NoShuffle {
-		order = data.Shuffle(n, t.Seed, epoch)
+// leave saves where an error has ended the training, unless it is an error of saving.
+func (t *training) leave(g *stage, err error) error {
+	if errors.As(err, new(saveError)) || t.at.Step == 0 {
+		return err
 	}
-	steps := (n + t.Batch - 1) / t.Batch
-	step, seen, right, loss := 0, 0, 0, 0.0
-	err := t.train.each(ctx, order, epoch, t.Batch, func(x []float32, k int, labels []int) error {
-		step++
-		if k == 1 && n > 1 && len(t.plan.Learning.BatchStatistics) > 0 {
-			return nil // one image has no variance
-		}
-		l, hits, err := t.step(x, k, labels, uint64(epoch*steps+step))
-		if err != nil {
-			return err
-		}
-		if l-l != 0 { // NaN or infinite
-			return failf("lower the learning rate with --lr", "the loss is %v in epoch %d, step %d", l, epoch+1, step)
-		}
-		seen, right, loss = seen+k, right+hits, loss+float64(l)*float64(k)
-		t.report("training", seen, n)
-		return nil
-	})
-	e.TrainLoss, e.TrainTop1 = loss/float64(seen), float64(right)/float64(seen)
+	if saveErr := t.save(g); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
 	return err
 }
 
-// step learns from one batch of k images.
-func (t *training) step(x []float32, k int, labels []int, number uint64) (loss float32, hits int, err error) {
-	p := t.programs[k]
-	if p == nil {
-		for _, q := range t.programs {
-			if p, err = q.Variant(k, false); err != nil {
-				return 0, 0, err
-			}
-			break
-		}
-		t.programs[k] = p
+// saveError is an error of Config.Save.
+type saveError struct{ error }
+
+func (e saveError) Unwrap() error { return e.error }
+
+// oneEpoch learns for what is left of an epoch, validates and records it.
+func (t *training) oneEpoch(ctx context.Context, g *stage, first int) (err error) {
+	start, spent := time.Now(), t.at.Seconds
+	e := Epoch{N: t.at.Epoch + 1, ValLoss: math.NaN(), ValTop1: math.NaN()}
+	if err := t.epoch(ctx, g, first, &e); err != nil {
+		return err
 	}
-	copy(p.Input(0), x)
-	classes := len(t.plan.Classes)
-	oneHot(p.Target(), labels, classes)
-	if err := p.Step(number); err != nil {
-		return 0, 0, err
-	}
-	y, _ := p.Output(0).Floats()
-	for i, label := range labels {
-		if argmax(y[i*classes:(i+1)*classes]) == label {
-			hits++
+	if g.val != nil {
+		if e.ValLoss, e.ValTop1, err = t.validate(ctx, g); err != nil {
+			return err
 		}
 	}
-	loss = p.LossValue()
-	return loss, hits, t.solver.Step(p.ValueGrads())
+	t.values = t.learnt(g)
+	if g.val != nil {
+		t.keepBest(&e)
+	}
+	e.Seconds = spent + time.Since(start).Seconds()
+	t.result.Epochs = append(t.result.Epochs, e)
+	t.at = position{Phase: t.at.Phase, Epoch: t.at.Epoch + 1, Step: t.at.Step}
+	if t.OnEpoch != nil {
+		t.OnEpoch(e)
+	}
+	return nil
 }
 
-func oneHot(target []float32, labels []int, classes int) {
-	clear(target)
-	for i, l := range labels {
-		target[i*classes+l] = 1
+// stale says whether EarlyStop epochs have brought nothing better.
+func (t *training) stale() bool {
+	b := t.result.BestEpoch()
+	return t.EarlyStop > 0 && b != nil && t.at.Epoch-b.N >= t.EarlyStop
+}
+
+// order is the order of the training images in an epoch.
+func (t *training) order(g *stage, epoch int) []int {
+	n := g.train.len()
+	switch t.Sampling {
+	case "sequential":
+		return upTo(n)
+	case "balanced":
+		labels := make([]int, n)
+		for i, it := range t.trainSet.Items {
+			labels[i] = it.Label
+		}
+		return data.Balanced(labels, len(t.plan.Classes), t.Seed, epoch)
 	}
+	return data.Shuffle(n, t.Seed, epoch)
+}
+
+// epoch makes what is left of one pass over the training images. What is counted moves
+// with the steps, so that after an error it stands where the last step has left it.
+func (t *training) epoch(ctx context.Context, g *stage, first int, e *Epoch) error {
+	epoch := t.at.Epoch
+	order := t.order(g, epoch)
+	started, spent := time.Now(), t.at.Seconds
+	var open group
+	err := g.train.each(ctx, order[t.at.Taken:], epoch, t.Batch, func(b batch) error {
+		at := t.at.Taken + open.taken
+		size := min(t.Batch*t.Accumulate, len(order)-t.at.Taken)
+		if err := t.learn(g, b, &open, uint64(epoch)<<32+uint64(at), float64(b.n)/float64(size)); err != nil {
+			return err
+		}
+		open.taken += b.taken
+		if open.taken == size {
+			step := (epoch-first)*t.stepsOf(len(order)) + t.at.Taken/(t.Batch*t.Accumulate)
+			if err := t.step(g, &open, step); err != nil {
+				return err
+			}
+			t.at.Seconds = spent + time.Since(started).Seconds()
+			if t.SaveEvery > 0 && t.at.Step%uint64(t.SaveEvery) == 0 && t.at.Taken < len(order) {
+				if err := t.save(g); err != nil {
+					return saveError{err}
+				}
+			}
+		}
+		t.report("training", t.at.Taken+open.taken, len(order))
+		return nil
+	})
+	e.TrainLoss, e.TrainTop1 = t.at.Loss/float64(t.at.Seen), float64(t.at.Right)/float64(t.at.Seen)
+	e.LR = t.at.LR
+	return err
+}
+
+// group is the batches that make one step.
+type group struct {
+	taken, learnt int // images
+	right         int
+	loss          float64
+	program       *graph.Program // of the last batch
+}
+
+// learn computes the gradients of one batch, which is the given share of its group.
+func (t *training) learn(g *stage, b batch, open *group, number uint64, share float64) error {
+	if b.n == 0 || b.n == 1 && len(g.Learning.BatchStatistics) > 0 && g.train.len() > 1 {
+		return nil // one image has no variance, none no gradient
+	}
+	p, err := g.program(b.n)
+	if err != nil {
+		return err
+	}
+	copy(p.Input(0), b.x)
+	t.targets.fill(p.Target(), b.labels)
+	if t.mixing.on() {
+		t.mixing.mix(p.Inputs()[0], p.Input(0), p.Target(), b.n, number)
+	}
+	if err := p.Step(number); err != nil {
+		return err
+	}
+	loss := float64(p.LossValue())
+	if loss-loss != 0 { // NaN or infinite
+		return &lossError{failf("lower the learning rate with --lr", "the loss is %v in epoch %d, step %d", loss, t.at.Epoch+1, t.at.Step+1)}
+	}
+	y, _ := p.Output(0).Floats()
+	classes := len(t.plan.Classes)
+	for i, label := range b.labels {
+		if argmax(y[i*classes:(i+1)*classes]) == label {
+			open.right++
+		}
+	}
+	open.learnt, open.loss, open.program = open.learnt+b.n, open.loss+loss*float64(b.n), p
+	if t.Accumulate > 1 {
+		return g.gathered.Add(p.ValueGrads(), share)
+	}
+	return nil
+}
+
+// lossError is a loss that is not finite.
+type lossError struct{ error }
+
+func (e *lossError) Unwrap() error { return e.error }
+
+// step changes the weights by the gradients of a group; number counts the steps of the
+// phase from 0.
+func (t *training) step(g *stage, open *group, number int) error {
+	factor, err := g.schedule.Factor(number)
+	if err != nil {
+		return err
+	}
+	lr := g.Optimizer.LR * factor
+	if t.at.Taken == 0 {
+		t.at.LR = lr
+	}
+	if open.learnt > 0 {
+		g.solver.SetLR(lr)
+		grads := open.program.ValueGrads()
+		if t.Accumulate > 1 {
+			grads = g.gathered.Take()
+		}
+		if err := g.solver.Step(grads); err != nil {
+			return err
+		}
+		t.at.Step++
+		g.average.follow(g.eval.State())
+	}
+	t.at.Taken += open.taken
+	t.at.Seen, t.at.Right, t.at.Loss = t.at.Seen+open.learnt, t.at.Right+open.right, t.at.Loss+open.loss
+	if t.OnStep != nil && open.learnt > 0 {
+		t.OnStep(Step{N: t.at.Step, Epoch: t.at.Epoch + 1, Loss: open.loss / float64(open.learnt), LR: lr})
+	}
+	*open = group{}
+	return nil
 }
 
 func argmax(v []float32) int {
@@ -316,27 +363,30 @@ func argmax(v []float32) int {
 }
 
 // validate measures loss and top-1 with what has been learnt so far.
-func (t *training) validate(ctx context.Context) (loss, top1 float64, err error) {
-	classes, right, done := len(t.plan.Classes), 0, 0
-	err = t.val.each(ctx, upTo(t.val.len()), unvaried, t.Batch, func(x []float32, n int, labels []int) error {
-		copy(t.eval.Input(0), x)
-		if err := t.eval.Run(); err != nil {
+func (t *training) validate(ctx context.Context, g *stage) (loss, top1 float64, err error) {
+	g.average.exchange(g.eval.State())
+	defer g.average.exchange(g.eval.State())
+	classes, right, done, seen := len(t.plan.Classes), 0, 0, 0
+	t.outputs = t.outputs[:0]
+	err = g.val.each(ctx, upTo(g.val.len()), unvaried, t.Batch, func(b batch) error {
+		copy(g.eval.Input(0), b.x)
+		if err := g.eval.Run(); err != nil {
 			return err
 		}
-		y, _ := t.eval.Output(0).Floats()
-		for i, label := range labels {
+		y, _ := g.eval.Output(0).Floats()
+		t.outputs = append(t.outputs, y[:b.n*classes]...)
+		for i, label := range b.labels {
 			row := y[i*classes : (i+1)*classes]
 			if argmax(row) == label {
 				right++
 			}
 			loss -= t.logProbability(row, label)
 		}
-		done += n
-		t.report("validation", done, t.val.len())
+		done, seen = done+b.taken, seen+b.n
+		t.report("validation", done, g.val.len())
 		return nil
 	})
-	n := float64(t.val.len())
-	return loss / n, float64(right) / n, err
+	return loss / float64(seen), float64(right) / float64(seen), err
 }
 
 // logProbability is the logarithm of the share that the output gives a label.
@@ -366,20 +416,7 @@ func (t *training) keepBest(e *Epoch) {
 		return
 	}
 	e.Best = true
-	t.best = t.learnt()
-}
-
-// learnt copies the learnt tensors as they belong into the whole model.
-func (t *training) learnt() map[string][]float32 {
-	state := maps.Clone(t.eval.State())
-	for name, v := range state {
-		state[name] = slices.Clone(v)
-	}
-	if t.standard != nil {
-		weight, bias, _ := t.plan.firstGemm()
-		t.standard.fold(state[weight], state[bias])
-	}
-	return state
+	t.best, t.result.Outputs = t.values, slices.Clone(t.outputs)
 }
 
 // store makes the models of the result.
@@ -388,7 +425,7 @@ func (t *training) store() error {
 		return nil
 	}
 	var err error
-	if t.result.Last, err = graph.WithValues(t.plan.Model, t.learnt()); err != nil {
+	if t.result.Last, err = graph.WithValues(t.plan.Model, t.values); err != nil {
 		return err
 	}
 	if t.best == nil {

@@ -67,8 +67,8 @@ func marshal(t *testing.T, m *onnx.ModelProto) []byte {
 // and workers.
 func TestSameBytes(t *testing.T) {
 	for name, c := range map[string]Config{
-		"head":  {Epochs: 3, Batch: 16, Augment: "light"},
-		"tuned": {Epochs: 2, Batch: 16, Freeze: "0", Augment: "light", Optimizer: optim.Settings{Name: "sgd", Momentum: 0.9}},
+		"head":  {Freeze: "all", Epochs: 3, Batch: 16, Augment: "flip"},
+		"tuned": {Epochs: 2, Batch: 16, Freeze: "0", Augment: "flip", Optimizer: optim.Settings{Name: "sgd", Momentum: 0.9}},
 		"mlp":   {Epochs: 2, Batch: 25, Head: "mlp:12,7", Dropout: 0.3, Freeze: "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestSameBytes(t *testing.T) {
 
 // TestCacheChangesNothing: training on features kept in memory is training.
 func TestCacheChangesNothing(t *testing.T) {
-	c := Config{Epochs: 2, Batch: 16, Freeze: "3", Augment: "light", Seed: 3}
+	c := Config{Epochs: 2, Batch: 16, Freeze: "3", Augment: "flip", Seed: 3}
 	kept := mustTrain(t, c)
 	c.Cache = "off"
 	again := mustTrain(t, c)
@@ -130,7 +130,7 @@ func TestFrozenStays(t *testing.T) {
 func TestHeadIsFolded(t *testing.T) {
 	tr, va := digits(t, 100, 200)
 	for _, head := range []string{"linear", "mlp:16"} {
-		r, err := Train(context.Background(), base(t), tr, va, Config{Epochs: 10, Head: head, Dropout: 0.1, Optimizer: optim.Settings{Name: "adam", LR: 0.02}})
+		r, err := Train(context.Background(), base(t), tr, va, Config{Freeze: "all", Epochs: 10, Head: head, Dropout: 0.1, Optimizer: optim.Settings{Name: "adam", LR: 0.02}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestNoValidation(t *testing.T) {
 
 // TestDot: the Gorgonia graph that ran, with no backward kernels below the frontier.
 func TestDot(t *testing.T) {
-	head := string(mustTrain(t, Config{Epochs: 1, Cache: "off"}).Dot)
+	head := string(mustTrain(t, Config{Freeze: "all", Epochs: 1, Cache: "off"}).Dot)
 	if strings.Contains(head, "Conv.d") || !strings.Contains(head, "Gemm") {
 		t.Error("a head alone must have no backward convolution")
 	}

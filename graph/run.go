@@ -75,6 +75,9 @@ func (p *Program) Target() []float32 { return p.target.Value().(*tensor.Dense).F
 
 // Run computes the outputs, and in training the loss and all gradients.
 func (p *Program) Run() error {
+	if p.interpreter != nil {
+		return p.runInterpreter()
+	}
 	if p.machine == nil { // every output was known when the program was compiled
 		return nil
 	}
@@ -133,6 +136,9 @@ func (p *Program) Output(i int) *onnx.Tensor {
 	if v.Const != nil {
 		return v.Const
 	}
+	if p.interpreter != nil {
+		return p.results[i]
+	}
 	return ops.TensorOf(p.outputs[i].Value(), v)
 }
 
@@ -167,6 +173,16 @@ func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelPro
 		}
 	}
 	return c, nil
+}
+
+// Constant is the content of a float constant of the model, an initializer or a Constant
+// node's output, by name.
+func Constant(m *onnx.ModelProto, name string) ([]float32, error) {
+	t, err := constantFloats(m, name)
+	if err != nil {
+		return nil, err
+	}
+	return t.Data.([]float32), nil
 }
 
 // InputNames are the inputs a model must be fed, without those that initializers fill.

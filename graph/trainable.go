@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"graft/graph/ops"
 	"graft/onnx"
@@ -14,6 +15,7 @@ type Trainable struct {
 	Slot  string `json:"slot"`  // what it is to the operator: weight, bias, scale, operand
 	Layer int    `json:"layer"` // layers up to its first use
 	Uses  int    `json:"uses"`  // more than 1: shared
+	Norm  bool   `json:"-"`     // of a normalisation
 	first *step  // that uses it
 }
 
@@ -39,7 +41,7 @@ func (s *Structure) Trainable() []Trainable {
 			if !seen {
 				k = len(list)
 				at[name] = k
-				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], first: st})
+				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], Norm: strings.HasSuffix(st.node.GetOpType(), "Normalization"), first: st})
 			}
 			list[k].Uses++
 		}
@@ -74,12 +76,13 @@ func slots(s *step, below int) map[int]string {
 
 // origins traces values to the constants they are made of.
 type origins struct {
-	made map[string]*onnx.NodeProto
-	init map[string]bool
+	made  map[string]*onnx.NodeProto
+	init  map[string]bool
+	known map[string]string // what of has found: the constant's name, "" where there is none
 }
 
 func newOrigins(m *onnx.ModelProto) origins {
-	o := origins{made: map[string]*onnx.NodeProto{}, init: map[string]bool{}}
+	o := origins{made: map[string]*onnx.NodeProto{}, init: map[string]bool{}, known: map[string]string{}}
 	for _, t := range m.GetGraph().GetInitializer() {
 		o.init[t.GetName()] = true
 	}
@@ -97,21 +100,25 @@ var renames = []string{"Identity", "Transpose", "Reshape", "Flatten", "Squeeze",
 // of returns the name of the constant that value name is made of: an initializer,
 // or the output of a Constant node.
 func (o origins) of(name string) (string, bool) {
-	for {
-		if o.init[name] {
-			return name, true
-		}
-		n := o.made[name]
+	var way []string
+	found, seen := o.known[name]
+	for at := name; !seen; {
+		way = append(way, at)
+		n := o.made[at]
 		switch {
-		case n == nil:
-			return "", false
-		case n.GetOpType() == "Constant":
-			return name, true
-		case !slices.Contains(renames, n.GetOpType()) || len(n.GetInput()) == 0:
-			return "", false
+		case o.init[at] || n != nil && n.GetOpType() == "Constant":
+			found, seen = at, true
+		case n == nil || !slices.Contains(renames, n.GetOpType()) || len(n.GetInput()) == 0 || len(way) > len(o.made):
+			found, seen = "", true
+		default:
+			at = n.GetInput()[0]
+			found, seen = o.known[at]
 		}
-		name = n.GetInput()[0]
 	}
+	for _, w := range way {
+		o.known[w] = found
+	}
+	return found, found != ""
 }
 
 // Freezing says what of a model learns.
@@ -191,4 +198,28 @@ func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, const
 // HasBatchNorm says whether the model normalises by batch anywhere.
 func (s *Structure) HasBatchNorm() bool {
 	return slices.ContainsFunc(s.plan.steps, func(st *step) bool { return st.node.GetOpType() == "BatchNormalization" })
+}
+
+// StatisticsOf names the running statistics that follow the batches in a training.
+func (s *Structure) StatisticsOf(l Learning) []string {
+	origin := newOrigins(s.plan.model)
+	var names []string
+	for _, st := range s.plan.steps {
+		if !slices.Contains(l.BatchStatistics, st.out[0].Name) {
+			continue
+		}
+		for _, in := range st.in[3:] {
+			if name, ok := origin.of(in.Name); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// DependsOn says whether a tensor is computed from a constant of the model; "" is
+// computed from nothing.
+func (s *Structure) DependsOn(tensor, constant string) bool {
+	_, constants, err := s.fixedBelow(tensor)
+	return err == nil && constants[constant]
 }

@@ -59,6 +59,9 @@ func permute(verbs []*cli.Command, args []string) ([]string, error) {
 	if table.given["help"] {
 		return []string{verb.Name, "--help"}, nil
 	}
+	if flags, positionals, err = table.expandConfig(flags, positionals); err != nil {
+		return nil, err
+	}
 	out := append([]string{verb.Name}, flags...)
 	return append(append(out, "--"), positionals...), nil
 }

@@ -64,7 +64,7 @@ func TestPermuteRefuses(t *testing.T) {
 		{"--epochs 3 finetune m d", `unknown flag "--epochs"`, "the flags of a verb follow it; graft --help lists the verbs"},
 		{"finetune m d --lr", `--lr needs a value`, "graft finetune --help lists its flags"},
 		{"finetune m d -o --json", `-o needs a value, got the flag --json`, "write -o=--json if that is the value"},
-		{"finetune m d --lr fast", `--lr "fast": want a number`, ""},
+		{"finetune m d --clip fast", `--clip "fast": want a number`, ""},
 		{"finetune m d --epochs 1.5", `--epochs "1.5": want a whole number`, ""},
 		{"finetune m d --json=maybe", `--json "maybe": want true or false`, ""},
 		{"finetune m d --seed -1", `--seed "-1": want a whole number, 0 or more`, ""},

@@ -259,6 +259,6 @@ func (r benchReport) write(w io.Writer) error {
 		{"measured", fmt.Sprintf("%s, batch %d, threads %d", what, r.batch, r.threads)},
 		{"speed", fmt.Sprintf("%.*f images/s", decimals(r.ImagesPerSecond), r.ImagesPerSecond)},
 		{"latency", fmt.Sprintf("%.*f ms, 90 %% within %.*f ms", decimals(r.LatencyMS), r.LatencyMS, decimals(r.p90), r.p90)},
-		{"memory", bytes(r.PeakMemory) + " at the most"},
+		{"memory", size(r.PeakMemory) + " at the most"},
 	})
 }

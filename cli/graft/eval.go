@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"graft/finetune"
 	"graft/finetune/data"
+	"graft/finetune/report"
 )
 
 func evalVerb() *cli.Command {
@@ -26,9 +29,11 @@ Examples:
   graft eval mine.onnx photos/val --json -o eval.json`,
 		Flags: append([]cli.Flag{
 			output("`FILE` write the result here instead of to stdout"),
+			&cli.StringFlag{Name: "report", Usage: "`DIR` write report.html and its pictures into this folder"},
 			batchSize("32"),
 			workers(),
 			outputName(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runEval,
 	}
@@ -42,6 +47,11 @@ func runEval(c *cli.Context) error {
 	}
 	if err := checkOutput(c.String("output"), args...); err != nil {
 		return err
+	}
+	if dir := c.String("report"); dir != "" {
+		if err := checkFolder(dir); err != nil {
+			return err
+		}
 	}
 	d, err := data.Open(args[1])
 	if err != nil {
@@ -62,6 +72,18 @@ func runEval(c *cli.Context) error {
 	p.done()
 	if err != nil {
 		return fmt.Errorf("%s: %w", quote(args[1]), err)
+	}
+	if dir := c.String("report"); dir != "" {
+		run := report.Run{Title: "Evaluation of " + filepath.Base(args[0]), Made: time.Now(), Facts: [][2]string{{"top-1", percent(e.Top1)}, {"top-5", percent(e.Top5)},
+			{"loss", fmt.Sprintf("%.4f", e.Loss)}, {"images", strconv.Itoa(e.Images)}, {"data", args[1]}}}
+		aligned, err := set.Align(k.Labels)
+		if err != nil {
+			return err
+		}
+		addEvaluation(&run, e, aligned)
+		if err := writeFolder(dir, "report.html", func(dir string) error { return writeReport(dir, run) }); err != nil {
+			return err
+		}
 	}
 	return u.result(c.String("output"), e, func(w io.Writer) error { return writeEvaluation(w, e) })
 }

@@ -120,6 +120,7 @@ func preprocessingFlags() []cli.Flag {
 	const stored = "from the model"
 	return section("Preprocessing",
 		&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size in pixels", DefaultText: stored},
+		whole("resize", 0, 1, "`N` scale the short side to N pixels before the centre crop", "from the model, else size x 256/224"),
 		&cli.StringFlag{Name: "mean", Usage: "`R,G,B` subtract these, in pixel units 0 to 255", DefaultText: stored},
 		&cli.StringFlag{Name: "std", Usage: "`R,G,B` then divide by these", DefaultText: stored},
 		word("channels", "order of the channels", stored, "rgb", "bgr", "gray"),

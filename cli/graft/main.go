@@ -31,9 +31,12 @@ func verbs() []*cli.Command {
 		finetuneVerb(),
 		predictVerb(),
 		evalVerb(),
+		dataVerb(),
 		runVerb(),
 		checkVerb(),
+		diffVerb(),
 		benchVerb(),
+		modelsVerb(),
 	}, testOnlyVerbs...)
 }
 
@@ -69,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}
 	var sig interrupted
 	if errors.As(context.Cause(ctx), &sig) {
-		showError(stderr, sig)
+		showError(stderr, sig.at(err))
 		return 128 + int(sig.Signal)
 	}
 	showError(stderr, err)
@@ -119,18 +122,33 @@ func version() string {
 type interrupted struct{ syscall.Signal }
 
 func (i interrupted) Error() string {
-	if i.Signal == syscall.SIGTERM {
+	switch i.Signal {
+	case syscall.SIGTERM:
 		return "terminated"
+	case syscall.SIGHUP:
+		return "hung up"
 	}
 	return "interrupted"
 }
 
-// withSignals returns a context that the first SIGINT or SIGTERM cancels, so
+// at says where the signal has ended a verb.
+func (i interrupted) at(err error) error {
+	var s stopped
+	switch {
+	case !errors.As(err, &s):
+		return i
+	case s.step == 0:
+		return hinted{fmt.Errorf("%w before the first checkpoint", i), "graft finetune --resume " + quote(s.dir) + " begins again"}
+	}
+	return hinted{fmt.Errorf("%w at step %d", i, s.step), "graft finetune --resume " + quote(s.dir) + " goes on"}
+}
+
+// withSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, so
 // that the verb can clean up; the second one ends the process at once.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		for s := range signals {
 			sig := s.(syscall.Signal)

@@ -32,6 +32,9 @@ func preprocessing(c *cli.Context, m *onnx.ModelProto) (data.Preprocess, error) 
 			p.Height, p.Width, p.Resize = h, w, 0
 		}
 	}
+	if n := c.Int("resize"); n > 0 {
+		p.Resize = n
+	}
 	for _, f := range []struct {
 		name string
 		to   *[]float32

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,78 +18,193 @@ import (
 	"graft/onnx"
 )
 
-// runFolder keeps what one training leaves: args.yaml, results.csv, curves.png,
-// best.onnx and last.onnx. It is never used twice.
-type runFolder struct{ dir string }
+// runFolder keeps what one training leaves. One process uses it at a time.
+type runFolder struct {
+	dir    string
+	made   bool     // by this process
+	keep   bool     // whatever came of it
+	locked *os.File // holds the lock while it is open
+	log    *stepLog
+}
 
-// newRunFolder makes the folder that --run names, or the next free runs/finetuneN,
-// and puts the flags into it.
-func newRunFolder(c *cli.Context) (*runFolder, error) {
-	dir := c.String("run")
+// lockFile holds the lock, and who has it for messages.
+const lockFile = ".lock"
+
+// openRunFolder makes the folder that --run names, or the next free runs/finetuneN, and
+// puts the flags into it; or takes that of --resume.
+func openRunFolder(c *cli.Context) (*runFolder, error) {
+	if dir := c.String("resume"); dir != "" {
+		if !isDir(dir) {
+			return nil, fmt.Errorf("run folder %s: there is no such folder", quote(dir))
+		}
+		r := &runFolder{dir: dir}
+		if err := r.lock(); err != nil {
+			return nil, err
+		}
+		return r, r.sweep(".*")
+	}
+	r, err := makeRunFolder(c.String("run"))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.lock(); err != nil {
+		return nil, err
+	}
+	if names := r.contents(); len(names) > 0 {
+		if !c.Bool("overwrite") {
+			r.unlock()
+			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
+				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
+		}
+		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.write("args.yaml", arguments(c))
+}
+
+// makeRunFolder makes dir, or finds it there, or makes the next free runs/finetuneN.
+func makeRunFolder(dir string) (*runFolder, error) {
+	fail := func(dir string, err error) (*runFolder, error) {
+		return nil, fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
+	}
 	if dir != "" {
 		if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o777); err != nil {
-			return nil, fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
+			return fail(dir, err)
 		}
-		if err := os.Mkdir(dir, 0o777); err != nil {
-			return nil, hinted{fmt.Errorf("run folder %s: %w", quote(dir), pathless(err)), "give --run a new name, or leave it out"}
+		err := os.Mkdir(dir, 0o777)
+		if err != nil && !(errors.Is(err, fs.ErrExist) && isDir(dir)) {
+			return fail(dir, err)
 		}
-		r := &runFolder{dir}
-		return r, r.arguments(c)
+		return &runFolder{dir: dir, made: err == nil}, nil
 	}
 	if err := os.MkdirAll("runs", 0o777); err != nil {
-		return nil, fmt.Errorf("run folder %s: %w", quote("runs"), pathless(err))
+		return fail("runs", err)
 	}
 	for n := 1; ; n++ {
 		dir = filepath.Join("runs", fmt.Sprintf("finetune%d", n))
 		err := os.Mkdir(dir, 0o777)
 		if err == nil {
-			r := &runFolder{dir}
-			return r, r.arguments(c)
+			return &runFolder{dir: dir, made: true}, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
+			return fail(dir, err)
 		}
 	}
 }
 
-// arguments writes args.yaml: the positionals, and every flag that was given. A JSON
-// value is a YAML value.
-func (r *runFolder) arguments(c *cli.Context) error {
-	return writeFile(filepath.Join(r.dir, "args.yaml"), func(w io.Writer) error {
-		for i, name := range []string{"model", "data"} {
-			if err := writeArgument(w, name, c.Args().Get(i)); err != nil {
-				return err
-			}
+// lock makes this process the only user of the folder.
+func (r *runFolder) lock() error {
+	path := filepath.Join(r.dir, lockFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
+	}
+	taken, err := tryLock(f)
+	if err == nil && !taken {
+		who := make([]byte, 80)
+		n, _ := f.ReadAt(who, 0)
+		err = fmt.Errorf("in use by %s", escape(strings.TrimSpace(string(who[:n]))))
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("run folder %s: %w", quote(r.dir), err)
+	}
+	r.locked = f
+	who := fmt.Sprintf("pid %d since %s\n", os.Getpid(), time.Now().Format(time.DateTime))
+	if err := f.Truncate(0); err == nil {
+		_, err = f.WriteAt([]byte(who), 0)
+	}
+	if err != nil {
+		r.unlock()
+		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
+	}
+	return nil
+}
+
+func (r *runFolder) unlock() {
+	if r.locked != nil {
+		r.locked.Close()
+		r.locked = nil
+	}
+}
+
+// beginnings are the files of a run that has not come to its first checkpoint.
+var beginnings = []string{"args.yaml", manifestFile, "log.jsonl", foldsFile}
+
+// close ends the process's use of the folder, and takes it away again where this process
+// has made it and nothing came of it but that.
+func (r *runFolder) close() {
+	if r.log != nil {
+		r.log.close()
+	}
+	came := func(name string) bool { return !slices.Contains(beginnings, name) }
+	if r.made && !r.keep && !slices.ContainsFunc(r.contents(), came) {
+		os.RemoveAll(r.dir)
+		os.Remove(filepath.Dir(r.dir)) // runs/, if nothing else is in it
+	}
+	r.unlock()
+}
+
+// contents are the names in the folder, the hidden ones left out.
+func (r *runFolder) contents() []string {
+	entries, _ := os.ReadDir(r.dir)
+	var names []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
 		}
-		names := c.LocalFlagNames()
-		slices.Sort(names)
-		for _, name := range slices.Compact(names) {
-			if len(name) == 1 { // an alias
+	}
+	return names
+}
+
+// sweep removes what the patterns match in the folder and in checkpoints, but for the
+// lock: what an interrupted write has left beside its place, say.
+func (r *runFolder) sweep(patterns ...string) error {
+	for _, dir := range []string{r.dir, filepath.Join(r.dir, checkpointFolder)} {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
+		}
+		for _, e := range entries {
+			matches := func(p string) bool { ok, _ := filepath.Match(p, e.Name()); return ok }
+			if e.Name() == lockFile || !slices.ContainsFunc(patterns, matches) {
 				continue
 			}
-			v := c.Value(name)
-			if s, ok := v.(cli.StringSlice); ok {
-				v = s.Value()
-			}
-			if err := writeArgument(w, name, v); err != nil {
-				return err
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func writeArgument(w io.Writer, name string, v any) error {
-	b, err := json.Marshal(v)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s: %s\n", name, b)
-	}
-	return err
+func (r *runFolder) path(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *runFolder) write(name string, b []byte) error {
+	return writeFile(r.path(name), func(w io.Writer) error { _, err := w.Write(b); return err })
 }
 
 // results writes results.csv anew, after every epoch.
 func (r *runFolder) results(records []report.Epoch) error {
-	return writeFile(filepath.Join(r.dir, "results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records) })
+	return writeFile(r.path("results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records) })
+}
+
+// events writes TensorBoard's event file anew, after every epoch: a resumed run has one
+// file as an uninterrupted one has.
+func (r *runFolder) events(records []report.Epoch) error {
+	return writeFile(r.path("events.out.tfevents.0.graft"), func(w io.Writer) error {
+		e, err := report.NewEvents(w)
+		for _, one := range records {
+			if err == nil {
+				err = e.Epoch(one)
+			}
+		}
+		return err
+	})
 }
 
 // save writes the models and the plot.
@@ -97,19 +213,9 @@ func (r *runFolder) save(res *finetune.Result, records []report.Epoch) error {
 		name string
 		m    *onnx.ModelProto
 	}{{"best.onnx", res.Best}, {"last.onnx", res.Last}} {
-		if err := onnx.WriteFile(filepath.Join(r.dir, f.name), f.m, onnx.WriteOptions{}); err != nil {
+		if err := onnx.WriteFile(r.path(f.name), f.m, onnx.WriteOptions{}); err != nil {
 			return err
 		}
 	}
-	return writeFile(filepath.Join(r.dir, "curves.png"), func(w io.Writer) error { return report.Curves(w, records, filepath.Base(r.dir)) })
-}
-
-// removeIfEmpty takes the folder of a training away that has left nothing but its
-// arguments.
-func (r *runFolder) removeIfEmpty() {
-	entries, err := os.ReadDir(r.dir)
-	if err == nil && len(entries) == 1 && entries[0].Name() == "args.yaml" {
-		os.RemoveAll(r.dir)
-		os.Remove(filepath.Dir(r.dir)) // runs/, if nothing else is in it
-	}
+	return writeFile(r.path("curves.png"), func(w io.Writer) error { return report.Curves(w, records, filepath.Base(r.dir)) })
 }

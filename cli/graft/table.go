@@ -61,8 +61,8 @@ func count(n int64) string { return strings.TrimSuffix(scaled(float64(n), " "), 
 // macs writes a cost in multiply-adds: 353 MMACs.
 func macs(n int64) string { return scaled(float64(n), " ") + "MACs" }
 
-// bytes writes a size in powers of 1000: 4.96 MB.
-func bytes(n int64) string { return scaled(float64(n), " ") + "B" }
+// size writes a size in powers of 1000: 4.96 MB.
+func size(n int64) string { return scaled(float64(n), " ") + "B" }
 
 // scaled writes v with three digits and the SI prefix that this takes.
 func scaled(v float64, space string) string {

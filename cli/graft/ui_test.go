@@ -51,7 +51,7 @@ func TestNumbers(t *testing.T) {
 		{count(0), "0"}, {count(999), "999"}, {count(1000), "1.00 k"}, {count(1_235_496), "1.24 M"},
 		{count(999_499), "999 k"}, {count(999_500), "1.00 M"}, {count(25_557_032), "25.6 M"}, {count(-1500), "-1.50 k"},
 		{macs(353_000_000), "353 MMACs"}, {macs(12), "12 MACs"}, {macs(3_858_000_000), "3.86 GMACs"},
-		{bytes(4_956_208), "4.96 MB"}, {bytes(20), "20 B"}, {count(math.MaxInt64), "9.22 E"},
+		{size(4_956_208), "4.96 MB"}, {size(20), "20 B"}, {count(math.MaxInt64), "9.22 E"},
 		{seconds(420 * time.Millisecond), "0.42 s"}, {seconds(12 * time.Second), "12 s"},
 		{seconds(185 * time.Second), "3m05s"}, {seconds(59700 * time.Millisecond), "1m00s"}, {seconds(127 * time.Minute), "2h07m"},
 		{rate(312, "images", 10*time.Second), "31.2 images/s"}, {rate(1, "images", 0), "0 images/s"},

@@ -44,6 +44,6 @@
 //
 // # Randomness
 //
-// [Shuffle], [Coin] and [Set.Split] are functions of their arguments alone (no generator state), so an interrupted
+// [Shuffle], [Augment.View] and [Set.Split] are functions of their arguments alone (no generator state), so an interrupted
 // run can be continued at any position.
 package data

@@ -11,10 +11,14 @@ import (
 // Loader fills batches in order on goroutines of its own, a bounded number ahead of the reader.
 type Loader struct {
 	Set   *Set
-	Pre   Preprocess         // for pictures; float32 arrays are taken as they are
+	Pre   Preprocess         // for pictures; float32 arrays are taken as they are, or mirrored
 	Batch int                // examples in a batch; default 32
 	Order []int              // examples to load, in this order; nil: all, as they are in the set
-	Flip  func(pos int) bool // whether the example at Order[pos] is mirrored left to right; nil: never
+	View  func(pos int) View // how the example at Order[pos] is varied; nil: not at all
+
+	// Skip, if not nil, is told each example that does not load, in order and by the goroutine that called Each; where
+	// it returns nil the example is left out of its batch.
+	Skip func(i int, err error) error
 
 	Workers int // goroutines that decode; default: one per core. The batches do not depend on it.
 	Ahead   int // batches filled before they are asked for; default 2
@@ -22,7 +26,8 @@ type Loader struct {
 
 // Batch is a run of examples. Its slices are filled again after the call that got them has returned.
 type Batch struct {
-	N     int       // examples: Loader.Batch, or fewer in the last batch
+	N     int       // examples: Taken, less those that are left out
+	Taken int       // positions of Order: Loader.Batch, or fewer in the last batch
 	Shape [3]int    // of one example: Preprocess.Shape, or [C,H,W] of float32 arrays
 	X     []float32 // [N, Shape]
 	Index []int     // [N], positions in the Set
@@ -30,9 +35,7 @@ type Batch struct {
 
 	pos    int // of the first example in Order
 	filled sync.WaitGroup
-	mu     sync.Mutex
-	bad    int // position of the first example that did not load
-	err    error
+	errs   []error // [Taken], of those that did not load
 }
 
 // job is one example to load into a batch.
@@ -76,8 +79,8 @@ func (l *Loader) Each(ctx context.Context, f func(b *Batch) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if b.err != nil {
-			return b.err
+		if err := plan.compact(b); err != nil {
+			return err
 		}
 		if err := f(b); err != nil {
 			return err
@@ -146,7 +149,9 @@ func (p *loading) feed(ctx context.Context, free <-chan *Batch, ready chan<- *Ba
 			return
 		}
 		b.Index = append(b.Index[:0], p.order[pos:min(pos+p.batch, len(p.order))]...)
-		b.N, b.pos, b.err = len(b.Index), pos, nil
+		b.N, b.Taken, b.pos = len(b.Index), len(b.Index), pos
+		b.errs = slices.Grow(b.errs[:0], b.N)[:b.N]
+		clear(b.errs)
 		b.X = b.X[:b.N*p.size]
 		b.Label = slices.Grow(b.Label[:0], b.N)
 		for _, i := range b.Index {
@@ -160,27 +165,45 @@ func (p *loading) feed(ctx context.Context, free <-chan *Batch, ready chan<- *Ba
 	}
 }
 
-// fill loads one example; of several bad ones in a batch the first in order is kept.
+// fill loads one example.
 func (p *loading) fill(ctx context.Context, j job) {
 	defer j.b.filled.Done()
-	if ctx.Err() != nil {
-		return
-	}
-	x := j.b.X[j.k*p.size : (j.k+1)*p.size]
-	if err := p.load(x, j.b.Index[j.k], j.b.pos+j.k); err != nil {
-		j.b.mu.Lock()
-		defer j.b.mu.Unlock()
-		if j.b.err == nil || j.k < j.b.bad {
-			j.b.bad, j.b.err = j.k, err
-		}
+	if ctx.Err() == nil {
+		j.b.errs[j.k] = p.load(j.b.X[j.k*p.size:(j.k+1)*p.size], j.b.Index[j.k], j.b.pos+j.k)
 	}
 }
 
+// compact closes the gaps of the examples that Skip leaves out.
+func (p *loading) compact(b *Batch) error {
+	n := 0
+	for k, err := range b.errs {
+		if err != nil {
+			if p.Skip != nil {
+				err = p.Skip(b.Index[k], err)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if n < k {
+			copy(b.X[n*p.size:(n+1)*p.size], b.X[k*p.size:(k+1)*p.size])
+			b.Index[n], b.Label[n] = b.Index[k], b.Label[k]
+		}
+		n++
+	}
+	b.N, b.X, b.Index, b.Label = n, b.X[:n*p.size], b.Index[:n], b.Label[:n]
+	return nil
+}
+
 func (p *loading) load(x []float32, i, pos int) error {
-	flip := p.Flip != nil && p.Flip(pos)
+	var v View
+	if p.View != nil {
+		v = p.View(pos)
+	}
 	if t, shape, ok := p.Set.Tensor(i); ok {
 		copy(x, t)
-		if flip {
+		if v.Flips() {
 			for w := shape[2]; len(x) > 0; x = x[w:] {
 				slices.Reverse(x[:w])
 			}
@@ -191,7 +214,7 @@ func (p *loading) load(x []float32, i, pos int) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Pre.Apply(x, im, flip); err != nil {
+	if err := p.Pre.Apply(x, im, v); err != nil {
 		return fmt.Errorf("data: %s: %w", show(p.Set.Items[i].Name), err)
 	}
 	return nil

@@ -30,7 +30,7 @@ func TestLoaderDeterminism(t *testing.T) {
 	order := slices.Concat(Shuffle(s.Len(), 3, 0), Shuffle(s.Len(), 3, 1), Shuffle(s.Len(), 3, 2))
 	load := func(workers, ahead, batch int) (x []float32, index []int, sizes []int) {
 		l := Loader{Set: s, Pre: Preprocess{Height: 16, Width: 16}, Batch: batch, Order: order, Workers: workers, Ahead: ahead,
-			Flip: func(pos int) bool { return Coin(1, 0, pos) }}
+			View: func(pos int) View { return Presets[3].View(1, 0, pos) }}
 		if err := l.Each(context.Background(), func(b *Batch) error {
 			if len(b.X) != b.N*3*16*16 || len(b.Label) != b.N || b.Shape != [3]int{3, 16, 16} {
 				t.Errorf("batch of %d with %d floats, %d labels, shape %v", b.N, len(b.X), len(b.Label), b.Shape)
@@ -59,7 +59,7 @@ func TestLoaderDeterminism(t *testing.T) {
 
 func TestLoaderTensors(t *testing.T) {
 	s := FromArrays([]float32{1, 2, 3, 4, 5, 6, 7, 8}, [3]int{1, 2, 2}, []int{0, 1}, []string{"a", "b"})
-	l := Loader{Set: s, Flip: func(pos int) bool { return pos == 1 }}
+	l := Loader{Set: s, View: func(pos int) View { return []View{{}, Mirrored}[pos] }}
 	err := l.Each(context.Background(), func(b *Batch) error {
 		if got := fmt.Sprint(b.X, b.Label, b.Shape); got != "[1 2 3 4 6 5 8 7] [0 1] [1 2 2]" {
 			t.Error(got)
@@ -132,11 +132,11 @@ func TestLoaderWorksAhead(t *testing.T) {
 	var mu sync.Mutex
 	begun := map[int]bool{}
 	order := slices.Concat(upTo(s.Len()), upTo(s.Len()), upTo(s.Len()))
-	l := Loader{Set: s, Pre: Preprocess{Height: 8, Width: 8}, Batch: batch, Order: order, Workers: 2, Ahead: ahead, Flip: func(pos int) bool {
+	l := Loader{Set: s, Pre: Preprocess{Height: 8, Width: 8}, Batch: batch, Order: order, Workers: 2, Ahead: ahead, View: func(pos int) View {
 		mu.Lock()
 		defer mu.Unlock()
 		begun[pos] = true
-		return false
+		return View{}
 	}}
 	count := func() int {
 		mu.Lock()

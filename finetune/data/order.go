@@ -28,8 +28,37 @@ func Shuffle(n int, seed uint64, epoch int) []int {
 	return order
 }
 
-// Coin is a fair coin for example i of an epoch, a function of its arguments alone; it does not follow Shuffle's draws.
-func Coin(seed uint64, epoch, i int) bool {
-	const stream = 0x636f696e // "coin": keeps the draws apart from Shuffle's
-	return mix(seed, stream, uint64(epoch), uint64(i))>>63 == 1
+// Balanced is an epoch of len(labels) draws in which every class comes equally often, up to one: the members of a
+// class in the order of a shuffle, and of another one when they are used up. It is a function of its arguments alone.
+func Balanced(labels []int, classes int, seed uint64, epoch int) []int {
+	members := make([][]int, classes)
+	for i, l := range labels {
+		members[l] = append(members[l], i)
+	}
+	present := 0
+	for _, m := range members {
+		if len(m) > 0 {
+			present++
+		}
+	}
+	var drawn []int
+	for c, at := 0, 0; c < classes; c++ {
+		m := members[c]
+		if len(m) == 0 {
+			continue
+		}
+		quota := (len(labels)*(at+1))/present - (len(labels)*at)/present
+		at++
+		for round := 0; quota > 0; round++ {
+			for _, k := range Shuffle(len(m), mix(seed, uint64(c), uint64(round)), epoch)[:min(quota, len(m))] {
+				drawn = append(drawn, m[k])
+			}
+			quota -= min(quota, len(m))
+		}
+	}
+	order := make([]int, len(drawn))
+	for at, k := range Shuffle(len(drawn), seed, epoch) {
+		order[at] = drawn[k]
+	}
+	return order
 }

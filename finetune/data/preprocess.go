@@ -79,17 +79,17 @@ func (p Preprocess) Shape() [3]int {
 	return [3]int{p.channels(), p.Height, p.Width}
 }
 
-// resize is Resize with its default.
-func (p Preprocess) resize() int {
+// ShortSide is Resize with its default.
+func (p Preprocess) ShortSide() int {
 	if p.Resize == 0 {
 		return int(math.Round(float64(max(p.Height, p.Width)) * 256 / 224))
 	}
 	return p.Resize
 }
 
-// Apply writes im as one network input of p.Shape to dst, mirrored left to right if flip. The picture is made gray
-// before it is resized.
-func (p Preprocess) Apply(dst []float32, im *Image, flip bool) error {
+// Apply writes im as one network input of p.Shape to dst, varied as v says. The picture is made gray before it is
+// resized; a random crop takes the place of resizing by the short side and the centre crop.
+func (p Preprocess) Apply(dst []float32, im *Image, v View) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -99,19 +99,44 @@ func (p Preprocess) Apply(dst []float32, im *Image, flip bool) error {
 	if im.W < 1 || im.H < 1 || len(im.Pix) != im.W*im.H*3 {
 		return fmt.Errorf("data: preprocess: %d bytes for a picture of %dx%d", len(im.Pix), im.H, im.W)
 	}
-	toW, toH, err := p.target(im.W, im.H)
+	out, err := p.pixels(im, v)
 	if err != nil {
 		return err
 	}
+	p.normalise(dst, out, v.Flips())
+	if v.a.Erase > 0 {
+		v.erase(dst, p.Height, p.Width, p.Layout == "nhwc")
+	}
+	return nil
+}
+
+// pixels is what the network sees of im, Height x Width, before it is mirrored and normalised.
+func (p Preprocess) pixels(im *Image, v View) (plane, error) {
 	src := plane{im.W, im.H, 3, im.Pix}
 	if p.Channels == "gray" {
 		src = plane{im.W, im.H, 1, im.gray()}
 	}
-	// torchvision's centre crop; Python's round() goes to the even neighbour.
-	x0 := int(math.RoundToEven(float64(toW-p.Width) / 2))
-	y0 := int(math.RoundToEven(float64(toH-p.Height) / 2))
-	p.normalise(dst, src.window(toW, toH, x0, y0, p.Width, p.Height), flip)
-	return nil
+	var out plane
+	if v.a.Crop > 0 {
+		x, y, w, h := v.box(im.W, im.H, float64(p.Width)/float64(p.Height))
+		out = src.crop(x, y, w, h).window(p.Width, p.Height, 0, 0, p.Width, p.Height)
+	} else {
+		toW, toH, err := p.target(im.W, im.H)
+		if err != nil {
+			return plane{}, err
+		}
+		// torchvision's centre crop; Python's round() goes to the even neighbour.
+		x0 := int(math.RoundToEven(float64(toW-p.Width) / 2))
+		y0 := int(math.RoundToEven(float64(toH-p.Height) / 2))
+		out = src.window(toW, toH, x0, y0, p.Width, p.Height)
+	}
+	if v.a.Rotate > 0 {
+		out = out.turned(v.within(drawRotate, -v.a.Rotate, v.a.Rotate))
+	}
+	if v.a.Jitter > 0 {
+		out = v.jitter(out)
+	}
+	return out, nil
 }
 
 // target is the size that a picture of w x h gets before the crop: torchvision's rule for the short side.
@@ -119,7 +144,7 @@ func (p Preprocess) target(w, h int) (toW, toH int, err error) {
 	if w == p.Width && h == p.Height {
 		return w, h, nil
 	}
-	short := p.resize()
+	short := p.ShortSide()
 	if short == Exact {
 		return 0, 0, fmt.Errorf("a picture of %dx%d (height x width), want exactly %dx%d", h, w, p.Height, p.Width)
 	}
@@ -226,7 +251,7 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if j.Layout == "" {
 		j.Layout = "nchw"
 	}
-	if r := p.resize(); r != Exact {
+	if r := p.ShortSide(); r != Exact {
 		j.Resize = json.RawMessage(fmt.Sprint(r))
 	}
 	return json.Marshal(j)

@@ -23,12 +23,19 @@ func decodeFile(t testing.TB, name string) *Image {
 	return im
 }
 
+func mirror(flip bool) View {
+	if flip {
+		return Mirrored
+	}
+	return View{}
+}
+
 // levels runs p without normalisation and gives the input back as bytes.
 func levels(t testing.TB, p Preprocess, im *Image, flip bool) []byte {
 	t.Helper()
 	s := p.Shape()
 	x := make([]float32, s[0]*s[1]*s[2])
-	if err := p.Apply(x, im, flip); err != nil {
+	if err := p.Apply(x, im, mirror(flip)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, len(x))
@@ -88,7 +95,7 @@ func TestApply(t *testing.T) {
 	} {
 		c.p.Height, c.p.Width = 2, 4
 		dst := make([]float32, len(c.want))
-		if err := c.p.Apply(dst, ramp(), c.flip); err != nil {
+		if err := c.p.Apply(dst, ramp(), mirror(c.flip)); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		} else if fmt.Sprint(dst) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, dst, c.want)
@@ -123,11 +130,11 @@ func TestPreprocessRefuses(t *testing.T) {
 		{Preprocess{Height: 3, Width: 3, Resize: 2}, "smaller than the input"},
 	} {
 		dst := make([]float32, 3*min(c.p.Height, 9)*min(c.p.Width, 9))
-		if err := c.p.Apply(dst, ramp(), false); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := c.p.Apply(dst, ramp(), View{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.p, err, c.want)
 		}
 	}
-	if err := (Preprocess{Height: 2, Width: 2}).Apply(make([]float32, 11), ramp(), false); err == nil {
+	if err := (Preprocess{Height: 2, Width: 2}).Apply(make([]float32, 11), ramp(), View{}); err == nil {
 		t.Error("a short destination is taken")
 	}
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -29,6 +30,8 @@ type Set struct {
 type source interface {
 	image(i int) (*Image, error)
 	tensor(i int) (x []float32, shape [3]int)
+	// content is the bytes that example i is made from.
+	content(i int) ([]byte, error)
 }
 
 // Data is what a path holds. Val and Test are nil where the source has none.
@@ -198,6 +201,15 @@ func (f floats) tensor(i int) ([]float32, [3]int) {
 	return f.x[i*size : (i+1)*size : (i+1)*size], f.shape
 }
 
+func (f floats) content(i int) ([]byte, error) {
+	x, _ := f.tensor(i)
+	b := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b, nil
+}
+
 // raster is a source of 8-bit pictures held in memory.
 type raster struct {
 	pix     []byte // [N,H,W,C]
@@ -218,6 +230,11 @@ func (r raster) image(i int) (*Image, error) {
 	return im, nil
 }
 
+func (r raster) content(i int) ([]byte, error) {
+	size := r.h * r.w * r.c
+	return r.pix[i*size : (i+1)*size], nil
+}
+
 func (r raster) tensor(int) ([]float32, [3]int) { return nil, [3]int{} }
 
 // show makes a name from outside fit for one line of a message: escaped where it does not print, cut at 200 characters.
@@ -229,4 +246,39 @@ func show(name string) string {
 		return q
 	}
 	return name
+}
+
+// Folds divides s into k parts, class by class, and gives each part as a validation set with the others as its
+// training set. It is a function of the seed, k and the labels.
+func (s *Set) Folds(k int, seed uint64) (train, val []*Set, err error) {
+	if k < 2 || k > s.Len() {
+		return nil, nil, fmt.Errorf("data: folds: %d of %d examples, want 2 to all of them", k, s.Len())
+	}
+	fold := make([]int, s.Len())
+	byClass := make([][]int, len(s.Classes))
+	for i, it := range s.Items {
+		if it.Label < 0 {
+			return nil, nil, fmt.Errorf("data: folds: %s has no label", show(it.Name))
+		}
+		byClass[it.Label] = append(byClass[it.Label], i)
+	}
+	next := 0 // goes on from class to class, so that the parts are of one size
+	for c, members := range byClass {
+		for _, j := range Shuffle(len(members), mix(seed, uint64(c)), 0) {
+			fold[members[j]] = next % k
+			next++
+		}
+	}
+	for f := range k {
+		var in, out []int
+		for i, of := range fold {
+			if of == f {
+				out = append(out, i)
+			} else {
+				in = append(in, i)
+			}
+		}
+		train, val = append(train, s.Subset(in)), append(val, s.Subset(out))
+	}
+	return train, val, nil
 }

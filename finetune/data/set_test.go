@@ -132,15 +132,43 @@ func TestShuffle(t *testing.T) {
 	}
 }
 
-func TestCoin(t *testing.T) {
-	heads := 0
-	for i := range 10000 {
-		if Coin(1, 2, i) {
-			heads++
+func TestFolds(t *testing.T) {
+	s := FromArrays(make([]float32, 23), [3]int{1, 1, 1}, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1}, []string{"a", "b"})
+	train, val, err := s.Folds(4, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for f := range train {
+		if train[f].Len()+val[f].Len() != 23 || val[f].Len() < 5 || val[f].Len() > 6 {
+			t.Errorf("fold %d: %d and %d", f, train[f].Len(), val[f].Len())
+		}
+		if n := val[f].Counts(); n[0] < 3 || n[1] < 2 {
+			t.Errorf("fold %d: classes %v", f, n)
+		}
+		for _, it := range val[f].Items {
+			seen[it.Name]++
 		}
 	}
-	if heads < 4800 || heads > 5200 { // sd 50
-		t.Errorf("%d heads of 10000", heads)
+	if len(seen) != 23 {
+		t.Errorf("%d examples are validated on, want each once", len(seen))
+	}
+}
+
+func TestBalanced(t *testing.T) {
+	labels := []int{0, 0, 0, 0, 0, 0, 0, 2, 2, 2}
+	count := [3]int{}
+	distinct := map[int]bool{}
+	order := Balanced(labels, 3, 4, 5)
+	for _, i := range order {
+		count[labels[i]]++
+		distinct[i] = true
+	}
+	if count != [3]int{5, 0, 5} || len(distinct) != 5+3 {
+		t.Errorf("classes drawn %v, of %d examples", count, len(distinct))
+	}
+	if !slices.Equal(order, Balanced(labels, 3, 4, 5)) || slices.Equal(order, Balanced(labels, 3, 4, 6)) {
+		t.Error("the draws are no function of seed and epoch")
 	}
 }
 

@@ -81,7 +81,7 @@ func TestSharedPhotosEqualPillow(t *testing.T) {
 	for _, row := range rows {
 		im := decodeFile(t, shared(t, row[0]))
 		x := make([]float32, 3*224*224)
-		if err := (Preprocess{Height: 224, Width: 224}).Apply(x, im, false); err != nil {
+		if err := (Preprocess{Height: 224, Width: 224}).Apply(x, im, View{}); err != nil {
 			t.Fatal(err)
 		}
 		for c := range 3 {

@@ -199,11 +199,13 @@ type file struct {
 }
 
 func (f files) image(i int) (*Image, error) {
-	b, err := f[i].tree.read(f[i].name, maxFile)
+	b, err := f.content(i)
 	if err != nil {
 		return nil, err
 	}
 	return Decode(b)
 }
+
+func (f files) content(i int) ([]byte, error) { return f[i].tree.read(f[i].name, maxFile) }
 
 func (f files) tensor(int) ([]float32, [3]int) { return nil, [3]int{} }

@@ -148,15 +148,7 @@ func drawKeys(c draw.Canvas, x, y vg.Length, keys []key) {
 // what is left for plots.
 func canvas(w, h vg.Length, title string, keys []key) (img *vgimg.Canvas, body draw.Canvas) {
 	img = vgimg.NewWith(vgimg.UseWH(w*vg.Inch, h*vg.Inch), vgimg.UseDPI(dotsPerInch))
-	body = draw.Crop(draw.New(img), margin, -margin, margin, -margin)
-	if title != "" {
-		style := face(14, bold, ink)
-		style.YAlign = text.YTop
-		body.FillText(style, vg.Point{X: body.Min.X, Y: body.Max.Y}, fit(style, title, body.Size().X))
-		body = draw.Crop(body, 0, 0, 0, -lineHeight-4)
-	}
-	drawKeys(body, body.Min.X, body.Max.Y-lineHeight/2, keys)
-	return img, draw.Crop(body, 0, 0, 0, -lineHeight-8)
+	return img, frame(draw.New(img), title, keys)
 }
 
 // fit shortens s to the width w.

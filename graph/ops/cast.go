@@ -78,6 +78,18 @@ func castTo[S int64 | uint64 | float32 | float64](v []S, t onnx.TensorProto_Data
 	switch t {
 	case onnx.TensorProto_DOUBLE:
 		return castSlice[float64](v)
+	case onnx.TensorProto_INT4, onnx.TensorProto_INT2:
+		r, spare := castSlice[int8](v), spareBits(t)
+		for i, x := range r {
+			r[i] = x << spare >> spare
+		}
+		return r
+	case onnx.TensorProto_UINT4, onnx.TensorProto_UINT2:
+		r, spare := castSlice[uint8](v), spareBits(t)
+		for i, x := range r {
+			r[i] = x << spare >> spare
+		}
+		return r
 	case onnx.TensorProto_INT8:
 		return castSlice[int8](v)
 	case onnx.TensorProto_INT16:
@@ -102,6 +114,14 @@ func castTo[S int64 | uint64 | float32 | float64](v []S, t onnx.TensorProto_Data
 		return r
 	}
 	return castSlice[float32](v)
+}
+
+// spareBits are those of a byte that a packed type does not use.
+func spareBits(t onnx.TensorProto_DataType) int {
+	if t == onnx.TensorProto_INT2 || t == onnx.TensorProto_UINT2 {
+		return 6
+	}
+	return 4
 }
 
 func castSlice[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | float32 | float64, S int64 | uint64 | float32 | float64](v []S) []T {

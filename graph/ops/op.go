@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -172,6 +173,9 @@ func Names() []string { return slices.Sorted(maps.Keys(Table)) }
 type UnsupportedError struct{ What string }
 
 func (e *UnsupportedError) Error() string { return e.What }
+
+// Is makes it an errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // Read finds the row of a node and reads its attributes. opset is the version of
 // the default domain that the model imports. Every attribute must be known to the

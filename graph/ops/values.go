@@ -111,6 +111,9 @@ func constInts(v *Value, what string) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if len(v.Shape) > 1 {
+		return nil, fmt.Errorf("%s %s has %d dimensions, want one", what, quote(v.Name), len(v.Shape))
+	}
 	r := make([]int, len(t))
 	for i, x := range t {
 		r[i] = int(x)

@@ -14,10 +14,10 @@ import (
 // target [N,C] holds probabilities: 1 in the column of the label, or anything
 // softer. It is a graph.Loss.
 func CrossEntropy(b *ops.Builder, y *gorgonia.Node) (target, loss *gorgonia.Node, err error) {
-	if y.Shape().Dims() != 2 {
-		return nil, nil, fmt.Errorf("optim: logits of shape %v, want [N,C]", y.Shape())
+	n, c, err := rowsOf(y)
+	if err != nil {
+		return nil, nil, err
 	}
-	n, c := y.Shape()[0], y.Shape()[1]
 	shape := []int{n, c}
 	target = b.Input("target", tensor.New(tensor.WithShape(n, c), tensor.WithBacking(make([]float32, n*c))))
 	prob := b.Apply(ops.Kernel{Name: "CrossEntropy.softmax", Shape: shape, Run: func(p []float32, x [][]float32) {
@@ -33,4 +33,12 @@ func CrossEntropy(b *ops.Builder, y *gorgonia.Node) (target, loss *gorgonia.Node
 			return []*gorgonia.Node{dx, nil, nil}
 		}}, y, target, prob)
 	return target, loss, nil
+}
+
+// rowsOf is the shape of a network's output, which a loss takes as [N,C].
+func rowsOf(y *gorgonia.Node) (n, c int, err error) {
+	if y.Shape().Dims() != 2 {
+		return 0, 0, fmt.Errorf("optim: an output of shape %v, want [N,C]", y.Shape())
+	}
+	return y.Shape()[0], y.Shape()[1], nil
 }

@@ -52,17 +52,25 @@ func (p param) Grad() (gorgonia.Value, error) { return dense(p.g), nil }
 func TestSolversEqualTorch(t *testing.T) {
 	want := golden(t)
 	for name, s := range map[string]optim.Settings{
-		"sgd":          {Name: "sgd", LR: 0.1},
-		"sgd decay":    {Name: "sgd", LR: 0.1, WeightDecay: 0.05},
-		"sgd momentum": {Name: "sgd", LR: 0.1, Momentum: 0.9},
-		"sgd nesterov": {Name: "sgd", LR: 0.1, Momentum: 0.8, Nesterov: true, WeightDecay: 0.05},
-		"adam":         {Name: "adam", LR: 0.01},
-		"adam decay":   {Name: "adam", LR: 0.01, Beta1: 0.8, Beta2: 0.99, Epsilon: 1e-3, WeightDecay: 0.1},
-		"adamw":        {Name: "adamw", LR: 0.01},
-		"adamw decay":  {Name: "adamw", LR: 0.01, WeightDecay: 0.2},
+		"sgd":              {Name: "sgd", LR: 0.1},
+		"sgd decay":        {Name: "sgd", LR: 0.1, WeightDecay: 0.05},
+		"sgd momentum":     {Name: "sgd", LR: 0.1, Momentum: 0.9},
+		"sgd nesterov":     {Name: "sgd", LR: 0.1, Momentum: 0.8, Nesterov: true, WeightDecay: 0.05},
+		"adam":             {Name: "adam", LR: 0.01},
+		"adam decay":       {Name: "adam", LR: 0.01, Beta1: 0.8, Beta2: 0.99, Epsilon: 1e-3, WeightDecay: 0.1},
+		"adamw":            {Name: "adamw", LR: 0.01},
+		"adamw decay":      {Name: "adamw", LR: 0.01, WeightDecay: 0.2},
+		"rmsprop":          {Name: "rmsprop", LR: 0.01},
+		"rmsprop momentum": {Name: "rmsprop", LR: 0.01, Alpha: 0.9, Epsilon: 1e-3, Momentum: 0.8, WeightDecay: 0.1},
+		"clipped":          {Name: "sgd", LR: 0.1, Momentum: 0.9, ClipNorm: 2},
+		"groups":           {Name: "sgd", LR: 0.1, Momentum: 0.9, WeightDecay: 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, err := optim.New(s)
+			var groups []optim.Group
+			if name == "groups" {
+				groups = []optim.Group{{Rate: 0.25, Decay: 0}, {Rate: 1, Decay: 1}}
+			}
+			o, err := optim.New(s, groups...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +78,14 @@ func TestSolversEqualTorch(t *testing.T) {
 			for i := range 5 {
 				if i == 3 { // the rate falls, the memory stays
 					o.SetLR(s.LR / 10)
+					// An optimizer made anew from the state goes on as the first would.
+					again, err := optim.New(s, groups...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					again.SetLR(s.LR / 10)
+					again.SetState(o.State())
+					o = again
 				}
 				var grads []gorgonia.ValueGrad
 				for k := range params {
@@ -81,7 +97,7 @@ func TestSolversEqualTorch(t *testing.T) {
 				}
 				for k, p := range params {
 					for j, g := range wave(float64(10+i+5*k), len(p.g)) {
-						if p.g[j] != g {
+						if p.g[j] != g && s.ClipNorm == 0 {
 							t.Fatal("the step changed a gradient")
 						}
 					}
@@ -102,7 +118,7 @@ func TestSolversEqualTorch(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for _, s := range []optim.Settings{{Name: "sdg"}, {Name: "sgd", LR: -1}, {Name: "sgd", Momentum: 1}, {Name: "adam", WeightDecay: -1},
-		{Name: "sgd", LR: math.NaN()}, {Name: "sgd", LR: math.Inf(1)}, {Name: "adam", Beta1: 1}, {Name: "adam", Beta2: -0.1}, {Name: "adam", Epsilon: -1}} {
+		{Name: "sgd", LR: math.NaN()}, {Name: "sgd", LR: math.Inf(1)}, {Name: "adam", Beta1: 1}, {Name: "adam", Beta2: -0.1}, {Name: "adam", Epsilon: -1}, {Name: "rmsprop", Alpha: 1}, {Name: "sgd", ClipNorm: -1}} {
 		if _, err := optim.New(s); err == nil {
 			t.Errorf("%+v is accepted", s)
 		}
@@ -127,49 +143,67 @@ func TestStepRefusesOtherParameters(t *testing.T) {
 
 func TestSchedules(t *testing.T) {
 	want := golden(t)
-	for _, s := range []optim.Schedule{{Name: "cosine", Epochs: 10}, {Name: "step", Epochs: 10}} {
-		for epoch, w := range want[s.Name] {
-			if got, err := s.Factor(epoch); err != nil || math.Abs(got-w) > 1e-12 {
-				t.Errorf("%s, epoch %d: %g, %v, PyTorch %g", s.Name, epoch, got, err, w)
+	for _, s := range []optim.Schedule{{Name: "cosine", Steps: 10}, {Name: "step", Steps: 10}, {Name: "onecycle", Steps: 10}} {
+		if len(want[s.Name]) != 10 {
+			t.Fatalf("%d golden values of %s", len(want[s.Name]), s.Name)
+		}
+		for step, w := range want[s.Name] {
+			if got, err := s.Factor(step); err != nil || math.Abs(got-w) > 1e-12 {
+				t.Errorf("%s, step %d: %g, %v, PyTorch %g", s.Name, step, got, err, w)
 			}
 		}
 	}
-	for _, s := range []optim.Schedule{{}, {Name: "constant", Epochs: 3}} {
+	for _, s := range []optim.Schedule{{}, {Name: "constant", Steps: 3}} {
 		if got, err := s.Factor(2); got != 1 || err != nil {
 			t.Errorf("%+v: %g, %v", s, got, err)
 		}
+	}
+	for step, w := range []float64{0.25, 0.5, 0.75, 1, 0.5} {
+		if got, err := (optim.Schedule{Name: "cosine", Steps: 5, Warmup: 3}).Factor(step); err != nil || math.Abs(got-w) > 1e-12 {
+			t.Errorf("with warm-up, step %d: %g, %v, want %g", step, got, err, w)
+		}
+	}
+	if _, err := (optim.Schedule{Name: "onecycle", Steps: 9, Warmup: 3}).Factor(0); err == nil {
+		t.Error("onecycle takes a warm-up of its own and another one")
 	}
 	if _, err := (optim.Schedule{Name: "cosin"}).Factor(0); err == nil || !strings.Contains(err.Error(), `"cosin"`) {
 		t.Errorf("an unknown schedule: %v", err)
 	}
 }
 
-// The loss and its gradient by the logits, for hard and soft targets: the logits
-// are a parameter w times 4.
-func TestCrossEntropyEqualsTorch(t *testing.T) {
+// The losses and their gradients by the outputs, for hard and soft targets: the
+// outputs are a parameter w times 4.
+func TestLossesEqualTorch(t *testing.T) {
 	opset, ir := int64(13), int64(8)
 	m := &onnx.ModelProto{IrVersion: &ir, OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: &opset}}, Graph: &onnx.GraphProto{
 		Node:        []*onnx.NodeProto{onnx.NewNode("Mul", "", []string{"w", "four"}, []string{"y"})},
 		Initializer: []*onnx.TensorProto{onnx.FromFloats([]int{3, 5}, wave(3, 15)).Proto("w"), onnx.FromFloats(nil, []float32{4}).Proto("four")},
 		Output:      []*onnx.ValueInfoProto{{Name: new("y")}}}}
-	p, err := graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{
-		Learning: graph.Learning{Params: []string{"w"}}, Loss: optim.CrossEntropy}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	target := p.Target()
-	target[1] = 1
-	copy(target[5:], []float32{0.1, 0.2, 0.3, 0.4, 0})
-	target[14] = 1
-	if err := p.Step(0); err != nil {
-		t.Fatal(err)
-	}
-	want := golden(t)["cross-entropy"]
-	for i, got := range append([]float32{p.LossValue()}, p.Params()[0].Grad()...) {
-		if math.Abs(float64(got)-want[i]) > 1e-6 {
-			t.Errorf("element %d: got %g, PyTorch %g", i, got, want[i])
-		}
+	for name, loss := range map[string]graph.Loss{"cross-entropy": optim.CrossEntropy, "bce": optim.BCE, "mse": optim.MSE} {
+		t.Run(name, func(t *testing.T) {
+			p, err := graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{Learning: graph.Learning{Params: []string{"w"}}, Loss: loss}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			target := p.Target()
+			target[1] = 1
+			copy(target[5:], []float32{0.1, 0.2, 0.3, 0.4, 0})
+			target[14] = 1
+			if err := p.Step(0); err != nil {
+				t.Fatal(err)
+			}
+			want := golden(t)[name]
+			got := append([]float32{p.LossValue()}, p.Params()[0].Grad()...)
+			if len(got) != len(want) {
+				t.Fatalf("%d elements, PyTorch has %d", len(got), len(want))
+			}
+			for i := range got {
+				if math.Abs(float64(got[i])-want[i]) > 1e-6*math.Max(1, math.Abs(want[i])) {
+					t.Errorf("element %d: got %g, PyTorch %g", i, got[i], want[i])
+				}
+			}
+		})
 	}
 }
 

@@ -62,7 +62,7 @@ func fill(x []float32, pictures [][]byte, augment func([]byte) []byte) error {
 		if augment != nil {
 			p = augment(p)
 		}
-		if err := input.Apply(x[i*side*side:(i+1)*side*side], gray(p, mnist), false); err != nil {
+		if err := input.Apply(x[i*side*side:(i+1)*side*side], gray(p, mnist), data.View{}); err != nil {
 			return err
 		}
 	}
@@ -125,7 +125,7 @@ func rescan(p []byte, n int) []byte {
 func resize(p []byte, from, to int) []byte {
 	x := make([]float32, to*to)
 	pre := data.Preprocess{Height: to, Width: to, Channels: "gray", Resize: to}
-	if err := pre.Apply(x, gray(p, from), false); err != nil {
+	if err := pre.Apply(x, gray(p, from), data.View{}); err != nil {
 		panic(err) // constant sizes
 	}
 	out := make([]byte, len(x))

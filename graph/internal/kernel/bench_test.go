@@ -28,6 +28,7 @@ func BenchmarkMemory(b *testing.B) {
 	}{
 		{"Copy", 2, func() { Copy(p, y, x, n*c, hw, hw, 0, hw, 0) }},
 		{"Add", 3, func() { Add(p, y, x, dy) }},
+		{"Axpy", 3, func() { Axpy(p, y, x, 0.1) }},
 		{"Relu", 2, func() { Relu(p, y, x) }},
 		{"ReluBackward", 3, func() { ReluBackward(p, y, x, dy) }},
 		{"Clip", 2, func() { Clip(p, y, x, 0, 6) }},

@@ -12,6 +12,7 @@ type update struct {
 	scale      float32
 	sgd        sgd
 	adam       adam
+	rmsprop    rmsprop
 }
 
 func (t *update) run(_ *worker, lo, hi int) { t.f(t, lo, hi) }

@@ -61,6 +61,9 @@ func Div(p *Pool, y, a, b []float32) { p.binary(y, a, b, div) }
 // Scale computes y[i] = a * x[i]; y may be x.
 func Scale(p *Pool, y, x []float32, a float32) { p.each(vector{f: scale, y: y, a: x, s: a}) }
 
+// Axpy computes y[i] += a * x[i].
+func Axpy(p *Pool, y, x []float32, a float32) { p.each(vector{f: axpy, y: y, a: x, s: a}) }
+
 // Sum computes y[i] = xs[0][i] + xs[1][i] + …, added in that order; y may be
 // xs[0]. Without operands it is zero.
 func Sum(p *Pool, y []float32, xs ...[]float32) {
@@ -152,6 +155,14 @@ func scale(v *vector, y, a, _ []float32) {
 	a = a[:len(y)]
 	for i := range y {
 		y[i] = s * a[i]
+	}
+}
+
+func axpy(v *vector, y, a, _ []float32) {
+	s := v.s
+	a = a[:len(y)]
+	for i := range y {
+		y[i] += s * a[i]
 	}
 }
 

@@ -132,16 +132,18 @@ func TestExpSweep(t *testing.T) {
 	}
 }
 
-func TestSum(t *testing.T) {
+func TestAxpyAndSum(t *testing.T) {
 	pools := testPools(t)
 	r := rand.New(rand.NewPCG(9, 10))
 	for _, n := range lengths {
 		a, b, c := random(r, n), random(r, n), random(r, n)
-		three, one := make([]float64, n), make([]float64, n)
+		axpy, three, one := make([]float64, n), make([]float64, n), make([]float64, n)
 		for i := range n {
+			axpy[i] = float64(a[i]) + 0.3*float64(b[i])
 			three[i] = float64(a[i]) + float64(b[i]) + float64(c[i])
 			one[i] = float64(a[i])
 		}
+		agree(t, pools, "Axpy", n, axpy, func(p *Pool, y []float32) { copy(y, a); Axpy(p, y, b, 0.3) })
 		agree(t, pools, "Sum of three", n, three, func(p *Pool, y []float32) { Sum(p, y, a, b, c) })
 		agree(t, pools, "Sum of one", n, one, func(p *Pool, y []float32) { Sum(p, y, a) })
 		agree(t, pools, "Sum of none", n, make([]float64, n), func(p *Pool, y []float32) { Sum(p, y) })

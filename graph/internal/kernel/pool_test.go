@@ -144,6 +144,7 @@ func calls() map[string]func(p *Pool) {
 		"MulLanes":                  func(p *Pool) { MulLanes(p, y, x, v, n, c, hw) },
 		"MulLanesBackward":          func(p *Pool) { MulLanesBackward(p, s, x, dy, n, c, hw) },
 		"Gate":                      func(p *Pool) { Gate(p, y, x, dy, 0, 1) },
+		"Axpy":                      func(p *Pool) { Axpy(p, y, x, 0) },
 		"Sum":                       func(p *Pool) { Sum(p, y, xs...) },
 		"AddChannel":                func(p *Pool) { AddChannel(p, y, x, v, n, c, hw) },
 		"MulChannel":                func(p *Pool) { MulChannel(p, y, x, v, n, c, hw) },

@@ -16,6 +16,9 @@ type adam struct {
 	decay, shrink     float32 // decay joins the gradient, shrink scales w
 }
 
+// rmsprop holds the scalars of an RMSProp step.
+type rmsprop struct{ lr, alpha, eps, momentum, decay float32 }
+
 // SGD takes torch.optim.SGD's step, elementwise:
 //
 //	d = g + decay*w
@@ -56,6 +59,22 @@ func Adam(p *Pool, w, g, m, v []float32, lr, beta1, beta2, eps, decay float32, s
 	p.eachElement(update{f: adamStep, w: w, g: g, m: m, v: v, adam: a})
 }
 
+// RMSProp takes torch.optim.RMSprop's step (not centred), elementwise:
+//
+//	d = g + decay*w
+//	v = alpha*v + (1-alpha)*d*d
+//	q = d / (sqrt(v) + eps)
+//	m = momentum*m + q
+//	w -= lr * (m, or without momentum q)
+//
+// Without momentum the slice m may be nil.
+func RMSProp(p *Pool, w, g, m, v []float32, lr, alpha, eps, momentum, decay float32) {
+	if len(g) != len(w) || len(v) != len(w) || momentum != 0 && len(m) != len(w) {
+		panic("kernel: rmsprop: lengths differ")
+	}
+	p.eachElement(update{f: rmspropStep, w: w, g: g, m: m, v: v, rmsprop: rmsprop{lr, alpha, eps, momentum, decay}})
+}
+
 func sgdStep(t *update, lo, hi int) {
 	w, g := t.w[lo:hi], t.g[lo:hi]
 	lr, decay := t.sgd.lr, t.sgd.decay
@@ -92,5 +111,21 @@ func adamStep(t *update, lo, hi int) {
 		m[i] += (1 - a.beta1) * (d - m[i])
 		v[i] = a.beta2*v[i] + (1-a.beta2)*d*d
 		w[i] = u - a.stepSize*m[i]/(float32(math.Sqrt(float64(v[i])))/a.root+a.eps)
+	}
+}
+
+func rmspropStep(t *update, lo, hi int) {
+	w, g, v := t.w[lo:hi], t.g[lo:hi], t.v[lo:hi]
+	r := t.rmsprop
+	for i := range w {
+		d := g[i] + r.decay*w[i]
+		v[i] = r.alpha*v[i] + (1-r.alpha)*d*d
+		q := d / (float32(math.Sqrt(float64(v[i]))) + r.eps)
+		if r.momentum != 0 {
+			m := t.m[lo:hi]
+			m[i] = r.momentum*m[i] + q
+			q = m[i]
+		}
+		w[i] -= r.lr * q
 	}
 }

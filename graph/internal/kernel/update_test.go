@@ -148,3 +148,30 @@ func TestCopy(t *testing.T) {
 		})
 	}
 }
+
+func TestRMSProp(t *testing.T) {
+	pools := testPools(t)
+	r := rand.New(rand.NewPCG(29, 30))
+	const lr, alpha, eps, decay = 0.01, 0.9, 1e-3, 0.1
+	for _, n := range lengths {
+		w, g, m, v := random(r, n), random(r, n), random(r, n), random(r, n)
+		for i := range v {
+			v[i] *= v[i]
+		}
+		for _, momentum := range []float32{0, 0.9} {
+			wantW, wantV := make([]float64, n), make([]float64, n)
+			for i := range n {
+				d := float64(g[i]) + decay*float64(w[i])
+				wantV[i] = alpha*float64(v[i]) + (1-alpha)*d*d
+				wantW[i] = float64(w[i]) - lr*(float64(momentum)*float64(m[i])+d/(math.Sqrt(wantV[i])+eps))
+			}
+			step := func(p *Pool) (u, l []float32) {
+				u, l = append([]float32(nil), w...), append([]float32(nil), v...)
+				RMSProp(p, u, g, append([]float32(nil), m...), l, lr, alpha, eps, momentum, decay)
+				return u, l
+			}
+			agree(t, pools, "w", n, wantW, func(p *Pool, y []float32) { u, _ := step(p); copy(y, u) })
+			agree(t, pools, "v", n, wantV, func(p *Pool, y []float32) { _, l := step(p); copy(y, l) })
+		}
+	}
+}

@@ -25,10 +25,14 @@ CASES = {
     "adam decay": lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-3, weight_decay=0.1),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0),
     "adamw decay": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.2),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "rmsprop momentum": lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-3, momentum=0.8, weight_decay=0.1),
+    "clipped": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "groups": lambda p: torch.optim.SGD([{"params": p[:1], "lr": 0.025, "weight_decay": 0}, {"params": p[1:]}], lr=0.1, momentum=0.9, weight_decay=0.05),
 }
 
 
-def steps(make):
+def steps(name, make):
     params = [torch.nn.Parameter(wave(1, 7)), torch.nn.Parameter(wave(2, 40))]
     o = make(params)
     for i in range(5):
@@ -37,6 +41,8 @@ def steps(make):
                 g["lr"] /= 10
         for k, p in enumerate(params):
             p.grad = wave(10 + i + 5 * k, p.numel())
+        if name == "clipped":
+            torch.nn.utils.clip_grad_norm_(params, 2)
         o.step()
     return [float(f"{v:.9g}") for p in params for v in p.detach().tolist()]
 
@@ -47,16 +53,23 @@ target[1] = torch.tensor([0.1, 0.2, 0.3, 0.4, 0])
 target[2, 4] = 1
 loss = F.cross_entropy(4 * y, target)
 loss.backward()
-out = {name: steps(make) for name, make in CASES.items()}
+out = {name: steps(name, make) for name, make in CASES.items()}
 out["cross-entropy"] = [loss.item()] + y.grad.flatten().tolist()
+for name, f in {"bce": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}.items():
+    y.grad = None
+    loss = f(4 * y, target)
+    loss.backward()
+    out[name] = [loss.item()] + y.grad.flatten().tolist()
 
 half = torch.nn.Parameter(torch.zeros(1))
-schedule = {"cosine": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "step": lambda o: torch.optim.lr_scheduler.StepLR(o, 4)}
+schedule = {"cosine": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "step": lambda o: torch.optim.lr_scheduler.StepLR(o, 4),
+            "onecycle": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1, total_steps=10)}
 for name, make in schedule.items():
-    o = torch.optim.SGD([half], lr=1)
+    o = torch.optim.SGD([half], lr=1, momentum=0.9)
     s, out[name] = make(o), []
     for _ in range(10):
         out[name].append(o.param_groups[0]["lr"])
         o.step()
-        s.step()
+        if len(out[name]) < 10:
+            s.step()
 print(json.dumps(out))

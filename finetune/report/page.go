@@ -1,0 +1,79 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"image/jpeg"
+	"io"
+)
+
+//go:embed page.html
+var pageSource string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
+	"number":  func(v float64) string { return fmt.Sprintf("%.4g", v) },
+	"time":    func(r Run) string { return r.Made.Format("2006-01-02 15:04") },
+	"finite":  finite,
+}).Parse(pageSource))
+
+// page is what the template is given.
+type page struct {
+	Run
+	Figures []pageFigure
+	Sheets  []pageSheet
+	Tail    []Epoch // the last epochs
+}
+
+type pageFigure struct {
+	Title string
+	SVG   template.HTML
+}
+
+type pageSheet struct {
+	Title   string
+	Samples []pageSample
+}
+
+type pageSample struct {
+	Sample
+	First, Second string
+	Data          template.URL
+	Wrong         bool
+}
+
+// HTML writes a run as one page that needs nothing else: its pictures are in it, it has
+// no script, and it follows the reader's choice of light or dark.
+func (r Run) HTML(w io.Writer) error {
+	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):]}
+	for _, f := range r.Figures() {
+		svg, err := f.inline()
+		if err != nil {
+			return err
+		}
+		p.Figures = append(p.Figures, pageFigure{f.Title, template.HTML(svg)})
+	}
+	for _, s := range []struct {
+		title   string
+		samples []Sample
+	}{{"Worst mistakes: the surest of the wrong answers", r.Wrong}, {"Surest right answers", r.Right}, {"Training images as the network sees them", r.Seen}} {
+		if len(s.samples) == 0 {
+			continue
+		}
+		sheet := pageSheet{Title: s.title}
+		for _, one := range s.samples {
+			var b bytes.Buffer
+			if err := jpeg.Encode(&b, one.small(), &jpeg.Options{Quality: 85}); err != nil {
+				return err
+			}
+			first, second := one.caption()
+			sheet.Samples = append(sheet.Samples, pageSample{one, first, second,
+				template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), one.Predicted != "" && one.Predicted != one.Label})
+		}
+		p.Sheets = append(p.Sheets, sheet)
+	}
+	return pageTemplate.Execute(w, p)
+}
