@@ -26,7 +26,9 @@ func TestEmbedding(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("go.mod", "module example.org/embedding\n\ngo 1.26\n")
+	// `go get .` would ask for the files of all modules that any of them names; a machine that has only what graft needs
+	// to be built need not have those.
+	write("go.mod", strings.Replace(page(t, "go.mod"), "module "+module, "module example.org/embedding", 1))
 	write("go.sum", page(t, "go.sum"))
 	write("main.go", strings.ReplaceAll(embedding, "GRAFT", module))
 	command := func(args ...string) string {
@@ -41,7 +43,6 @@ func TestEmbedding(t *testing.T) {
 		return string(out)
 	}
 	command("mod", "edit", "-require", module+"@v0.0.0", "-replace", module+"="+root)
-	command("get", ".")
 	got := command("run", ".", filepath.Join(root, "models", "base.onnx"))
 	if want := regexp.MustCompile(`^cut after 3: 1(x\d+){3}, logits 1x2\n$`); !want.MatchString(got) {
 		t.Errorf("got %q, want %v", got, want)

@@ -206,7 +206,7 @@ func TestNamedTests(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"} {
+	for _, name := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"} {
 		for _, word := range quoted(page(t, name)) {
 			if regexp.MustCompile(`^(Test|Fuzz|Example|Benchmark)[A-Z]\w+$`).MatchString(word) && !have[word] {
 				t.Errorf("%s names %s, which is no test", name, word)

@@ -29,12 +29,13 @@ type ClassifierConfig struct {
 	Batch      int // 32
 	Threads    int
 	Workers    int
+	MaxMemory  int64 // of the program, in bytes; 0: three quarters of the machine's
 }
 
 // NewClassifier compiles a model for classifying images. Close it after use.
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
 	setDefault(&c.Batch, 32)
-	o := graph.Options{Output: c.Output, Batch: c.Batch}
+	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
 	p := &Plan{}
 	in := Config{Preprocess: c.Preprocess, Output: c.Output}
 	if c.Data != nil {

@@ -28,12 +28,13 @@ type opCase struct {
 
 func (c opCase) String() string { return c.op + "/" + c.name }
 
-// The operands of a case, in order: floats, apart and wide are tensors that learn, a
+// The operands of a case, in order: floats, apart, wide and positive are tensors that learn, a
 // *onnx.Tensor is a constant, nil an optional input left out.
 type (
-	floats []int // values from a normal distribution
-	apart  []int // values of magnitude 0.5 to 1.5, for denominators
-	wide   []int // values from -5 to 5, past the ends of what saturates
+	floats   []int // values from a normal distribution
+	apart    []int // values of magnitude 0.5 to 1.5, for denominators
+	wide     []int // values from -5 to 5, past the ends of what saturates
+	positive []int // values of 0.5 to 2.5, for roots and logarithms
 )
 
 // one is a case of a single node.
@@ -79,6 +80,9 @@ func net(op, name string, opset int64, operands map[string]any, nodes ...*onnx.N
 			c.learn = append(c.learn, k)
 		case wide:
 			t = draw(random, v, func() float32 { return 10*random.Float32() - 5 })
+			c.learn = append(c.learn, k)
+		case positive:
+			t = draw(random, v, func() float32 { return 0.5 + 2*random.Float32() })
 			c.learn = append(c.learn, k)
 		case *onnx.Tensor:
 			t = v
@@ -147,7 +151,7 @@ func node(op, in, out string, a ...any) *onnx.NodeProto {
 // cases are the models behind the gradient check and the comparison of kernels with
 // the reference evaluation.
 func cases() []opCase {
-	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), movingCases(), sharedCases())
+	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), functionCases(), pairCases(), reductionCases(), placeCases(), indexCases(), movingCases(), sharedCases())
 }
 
 func convCases() []opCase {

@@ -49,7 +49,7 @@ func TestONNXNodeTests(t *testing.T) {
 		if !known(t, filepath.Join(dir, "model.onnx")) {
 			continue
 		}
-		c := check.Run(dir, check.Tolerance{Rtol: 1e-3, Atol: 1e-5}, check.Half, 1)
+		c := check.Run(dir, check.Options{Tolerance: check.Tolerance{Rtol: 1e-3, Atol: 1e-5}, Half: check.Half, Threads: 1})
 		if c.Status == check.Pass {
 			got.pass = append(got.pass, c.Name)
 		} else {

@@ -66,9 +66,13 @@ func Tail(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error
 	}
 	constant := constantNodes(m.GetGraph())
 	have, read := map[string]bool{"": true, tensor: true}, outputs
+	isBelow := map[int]bool{}
+	for _, i := range below {
+		isBelow[i] = true
+	}
 	g.Node = nil
 	for _, i := range all {
-		if slices.Contains(below, i) && !constant[i] {
+		if isBelow[i] && !constant[i] {
 			continue
 		}
 		n := m.GetGraph().GetNode()[i]
@@ -78,7 +82,11 @@ func Tail(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error
 			have[out] = true
 		}
 	}
-	g.Initializer = filter(g.Initializer, func(t *onnx.TensorProto) bool { return slices.Contains(read, t.GetName()) })
+	isRead := map[string]bool{}
+	for _, name := range read {
+		isRead[name] = true
+	}
+	g.Initializer = filter(g.Initializer, func(t *onnx.TensorProto) bool { return isRead[t.GetName()] })
 	own := map[string]bool{}
 	for _, t := range g.Initializer {
 		own[t.GetName()], have[t.GetName()] = true, true

@@ -23,49 +23,53 @@ func FuzzPlan(f *testing.F) {
 		add(f, m, byte(i))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, at byte) {
-		start := time.Now()
-		defer func() {
-			if d := time.Since(start); d > 10*time.Second {
-				t.Errorf("took %v", d)
-			}
-		}()
-		m, err := onnx.Unmarshal(b)
-		if err != nil {
-			return
+		if m, err := onnx.Unmarshal(b); err == nil {
+			exercise(t, m, at)
 		}
-		valid := onnx.Check(m) == nil
-		s, err := graph.Analyse(m, graph.Options{})
-		if !oneLine(t, err) || s.Elements() > 1<<14 {
-			return
-		}
-		for _, c := range s.CutPoints {
-			if c.MACs > 1<<20 {
-				return
-			}
-		}
-		if len(s.CutPoints) > 0 {
-			tensor := s.CutPoints[int(at)%len(s.CutPoints)].Tensor
-			cut, err := graph.Cut(m, tensor, graph.Options{})
-			if oneLine(t, err) && valid && onnx.Check(cut) != nil {
-				t.Errorf("cut at %q: %v", tensor, onnx.Check(cut))
-			}
-			tail, err := graph.Tail(m, tensor, graph.Options{})
-			if oneLine(t, err) && valid && onnx.Check(tail) != nil {
-				t.Errorf("tail above %q: %v", tensor, onnx.Check(tail))
-			}
-			_, err = graph.Redraw(m, tensor, int(at%5), 1, graph.Options{})
-			oneLine(t, err)
-			l, err := s.Learning(graph.Freezing{Below: tensor, BatchStatistics: at%2 == 1})
-			if oneLine(t, err) {
-				s.Frontier(l)
-			}
-		}
-		_, err = graph.AddHead(m, graph.Head{Classes: 2, Hidden: []int{3}}, graph.Options{})
-		oneLine(t, err)
-		_, err = graph.DynamicBatch(m, graph.Options{})
-		oneLine(t, err)
-		compileAll(t, m, s)
 	})
+}
+
+// exercise does with a model all that graft can.
+func exercise(t *testing.T, m *onnx.ModelProto, at byte) {
+	start := time.Now()
+	defer func() {
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("took %v", d)
+		}
+	}()
+	oneLine(t, onnx.Sort(m))
+	valid := onnx.Check(m) == nil
+	s, err := graph.Analyse(m, graph.Options{})
+	if !oneLine(t, err) || s.Elements() > 1<<14 {
+		return
+	}
+	for _, c := range s.CutPoints {
+		if c.MACs > 1<<20 {
+			return
+		}
+	}
+	if len(s.CutPoints) > 0 {
+		tensor := s.CutPoints[int(at)%len(s.CutPoints)].Tensor
+		cut, err := graph.Cut(m, tensor, graph.Options{})
+		if oneLine(t, err) && valid && onnx.Check(cut) != nil {
+			t.Errorf("cut at %q: %v", tensor, onnx.Check(cut))
+		}
+		tail, err := graph.Tail(m, tensor, graph.Options{})
+		if oneLine(t, err) && valid && onnx.Check(tail) != nil {
+			t.Errorf("tail above %q: %v", tensor, onnx.Check(tail))
+		}
+		_, err = graph.Redraw(m, tensor, int(at%5), 1, graph.Options{})
+		oneLine(t, err)
+		l, err := s.Learning(graph.Freezing{Below: tensor, BatchStatistics: at%2 == 1})
+		if oneLine(t, err) {
+			s.Frontier(l)
+		}
+	}
+	_, err = graph.AddHead(m, graph.Head{Classes: 2, Hidden: []int{3}}, graph.Options{})
+	oneLine(t, err)
+	_, err = graph.DynamicBatch(m, graph.Options{})
+	oneLine(t, err)
+	compileAll(t, m, s)
 }
 
 func add(f *testing.F, m *onnx.ModelProto, at byte) {

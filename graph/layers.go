@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +58,9 @@ type Options struct {
 	Batch int
 	// Shapes are whole input shapes by name, where more than the batch is open.
 	Shapes map[string][]int
+	// MaxMemory is the most that a program compiled from the model may take for its
+	// inputs and computed values, in bytes. 0 means three quarters of the machine's.
+	MaxMemory int64
 	// Output names the output that counts, in a model with several; "" means the
 	// only one.
 	Output string
@@ -101,8 +106,8 @@ func Analyse(m *onnx.ModelProto, o Options) (*Structure, error) {
 		return nil, err
 	}
 	s := &Structure{Folded: p.folded, plan: p, below: map[*ops.Value]int{}}
-	s.findLayers()
 	s.findDominators()
+	s.findLayers()
 	s.number()
 	return s, nil
 }
@@ -124,14 +129,26 @@ func layerWeights(s *step) *ops.Value {
 	return nil
 }
 
+// findLayers counts the layers among each value's ancestors. All steps up to a
+// dominator are its ancestors, and all later values are its descendants: from there on
+// a number stands for what came before, and only what branches in between is a set.
 func (s *Structure) findLayers() {
-	// Ancestor layers as bit sets: a sum over the inputs would count a layer twice
-	// where branches meet.
+	isDominator := map[*ops.Value]bool{}
+	for _, v := range s.dominators {
+		isDominator[v] = true
+	}
+	readers := s.plan.readers()
 	sets := map[*ops.Value]layerSet{}
+	before := 0 // layers up to the last dominator
 	for _, st := range s.plan.steps {
 		var set layerSet
 		for _, v := range st.in {
 			set = set.union(sets[v])
+		}
+		for _, v := range st.in {
+			if readers[v]--; readers[v] == 0 {
+				delete(sets, v)
+			}
 		}
 		if w := layerWeights(st); w != nil {
 			l := Layer{N: len(s.Layers) + 1, Node: st.node.GetName(), Op: st.node.GetOpType(), Tensor: st.out[0].Name, Shape: st.out[0].Shape}
@@ -141,24 +158,50 @@ func (s *Structure) findLayers() {
 				}
 			}
 			l.MACs = multiplyAdds(st, w)
-			set = set.with(len(s.Layers))
+			set = set.with(len(s.Layers) - before)
 			s.Layers = append(s.Layers, l)
 		}
 		for _, v := range st.out {
+			s.below[v] = before + set.len()
+			if isDominator[v] {
+				before = len(s.Layers)
+				clear(sets)
+				set = layerSet{}
+			}
 			sets[v] = set
-			s.below[v] = set.len()
 		}
 	}
+}
+
+// readers counts how often the steps read each value.
+func (p *plan) readers() map[*ops.Value]int {
+	n := map[*ops.Value]int{}
+	for _, st := range p.steps {
+		for _, v := range st.in {
+			if v != nil {
+				n[v]++
+			}
+		}
+	}
+	return n
 }
 
 // multiplyAdds counts the products of a layer: each output sums over one filter.
 func multiplyAdds(s *step, w *ops.Value) int {
 	out := numel(s.out[0].Shape)
 	if s.node.GetOpType() == "Conv" {
-		return out * numel(w.Shape[1:])
+		return times(out, numel(w.Shape[1:]))
 	}
 	n := s.out[0].Shape[len(s.out[0].Shape)-1]
-	return out / max(n, 1) * numel(w.Shape)
+	return times(out/max(n, 1), numel(w.Shape))
+}
+
+// times multiplies sizes; what no int holds is the largest one.
+func times(a, b int) int {
+	if a > 0 && b > math.MaxInt/a {
+		return math.MaxInt
+	}
+	return a * b
 }
 
 func numel(shape []int) int {
@@ -169,33 +212,48 @@ func numel(shape []int) int {
 	return n
 }
 
-// layerSet is a set of layer indices.
-type layerSet []uint64
+// layerSet is a set of layer indices: bit i of words[k] is index 64*(first+k)+i.
+type layerSet struct {
+	first int
+	words []uint64
+}
 
+// union may write into a, whose words nobody else has.
 func (a layerSet) union(b layerSet) layerSet {
-	if len(a) < len(b) {
-		a, b = b, a
+	if len(b.words) == 0 {
+		return a
 	}
-	r := slices.Clone(a)
-	for i, w := range b {
-		r[i] |= w
+	a = a.reach(b.first, b.first+len(b.words))
+	for i, w := range b.words {
+		a.words[b.first-a.first+i] |= w
 	}
-	return r
+	return a
 }
 
 func (a layerSet) with(i int) layerSet {
-	r := make(layerSet, max(len(a), i/64+1))
-	copy(r, a)
-	r[i/64] |= 1 << (i % 64)
-	return r
+	a = a.reach(i/64, i/64+1)
+	a.words[i/64-a.first] |= 1 << (i % 64)
+	return a
+}
+
+// reach is a with room for the words from first up to end.
+func (a layerSet) reach(first, end int) layerSet {
+	if len(a.words) == 0 {
+		return layerSet{first, make([]uint64, end-first)}
+	}
+	first, end = min(first, a.first), max(end, a.first+len(a.words))
+	if first == a.first && end == a.first+len(a.words) {
+		return a
+	}
+	words := make([]uint64, end-first)
+	copy(words[a.first-first:], a.words)
+	return layerSet{first, words}
 }
 
 func (a layerSet) len() int {
 	n := 0
-	for _, w := range a {
-		for ; w != 0; w &= w - 1 {
-			n++
-		}
+	for _, w := range a.words {
+		n += bits.OnesCount64(w)
 	}
 	return n
 }
@@ -252,27 +310,30 @@ func (s *Structure) number() {
 		}
 		st := s.plan.made[v]
 		c := CutPoint{N: len(s.CutPoints) + 1, Layers: n, Tensor: v.Name, Node: st.node.GetName(), Op: st.node.GetOpType(), Shape: v.Shape}
-		c.Params, c.MACs = s.cost(v)
 		s.CutPoints = append(s.CutPoints, c)
 	}
+	s.cost()
 }
 
-// cost sums the parameters and multiply-adds of all that v depends on.
-func (s *Structure) cost(v *ops.Value) (params, macs int) {
-	steps := s.plan.ancestorsOf(v)
-	seen := map[*ops.Value]bool{}
-	for _, st := range steps {
+// cost sums the parameters and multiply-adds of all steps up to each cut point.
+func (s *Structure) cost() {
+	params, macs, next := 0, 0, 0
+	counted := map[*ops.Value]bool{}
+	for _, st := range s.plan.steps {
 		if w := layerWeights(st); w != nil {
-			macs += multiplyAdds(st, w)
+			macs = min(macs, math.MaxInt-multiplyAdds(st, w)) + multiplyAdds(st, w)
 		}
 		for i := range slots(st, s.below[st.out[0]]) {
-			if !seen[st.in[i]] {
-				seen[st.in[i]] = true
-				params += st.in[i].Const.Len()
+			if v := st.in[i]; !counted[v] {
+				counted[v] = true
+				params += v.Const.Len()
 			}
 		}
+		if next < len(s.CutPoints) && slices.Contains(st.out, s.plan.values[s.CutPoints[next].Tensor]) {
+			s.CutPoints[next].Params, s.CutPoints[next].MACs = params, macs
+			next++
+		}
 	}
-	return params, macs
 }
 
 // ancestorsOf returns the steps that v depends on, in order.
@@ -339,20 +400,20 @@ func (s *Structure) value(at string) (*ops.Value, error) {
 // lastOf is the last value that holds layer n's result and no further layer's,
 // following single readers from the layer itself.
 func (s *Structure) lastOf(n int) (*ops.Value, error) {
-	v := s.plan.values[s.Layers[n-1].Tensor]
-	for {
-		var next *ops.Value
-		readers := 0
-		for _, st := range s.plan.steps {
-			if slices.Contains(st.in, v) {
-				readers++
-				next = st.out[0]
+	readers := map[*ops.Value][]*step{}
+	for _, st := range s.plan.steps {
+		for _, v := range st.in {
+			if r := readers[v]; len(r) == 0 || r[len(r)-1] != st {
+				readers[v] = append(r, st)
 			}
 		}
-		if readers != 1 || s.below[next] != s.below[v] {
+	}
+	v := s.plan.values[s.Layers[n-1].Tensor]
+	for {
+		if r := readers[v]; len(r) != 1 || s.below[r[0].out[0]] != s.below[v] {
 			return v, nil
 		}
-		v = next
+		v = readers[v][0].out[0]
 	}
 }
 

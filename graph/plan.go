@@ -19,6 +19,7 @@ type plan struct {
 	steps   []*step
 	made    map[*ops.Value]*step // the step that computes a value
 	room    int                  // elements that folding may still make
+	work    int                  // multiply-adds that folding may still take
 	folded  int                  // nodes that are no Constant and yet no step
 }
 
@@ -165,6 +166,7 @@ func (p *plan) setInitializers(needed, keep map[string]bool) error {
 		p.room += 4 * v.Len()
 	}
 	p.room += maxFolded
+	p.work = maxFoldedWork
 	return nil
 }
 
@@ -292,6 +294,12 @@ func (p *plan) addNode(index int, n *onnx.NodeProto, keep map[string]bool) error
 				return nodeError(index, n, fmt.Errorf("constant of shape %v is too large", v.Shape))
 			}
 		}
+		s.out = out
+		if w := work(s); w > p.work {
+			return nodeError(index, n, fmt.Errorf("constant of shape %v takes %d multiply-adds: too much", out[0].Shape, w))
+		} else {
+			p.work -= w
+		}
 		if err := fold(form, s.in, out); err != nil {
 			return nodeError(index, n, err)
 		}
@@ -335,27 +343,36 @@ func infer(f ops.Form, in []*ops.Value) (out []*ops.Value, err error) {
 	return out, nil
 }
 
-func fold(f ops.Form, in, out []*ops.Value) (err error) {
+func fold(f ops.Form, in, out []*ops.Value) error {
+	args := make([]*onnx.Tensor, len(in))
+	for i, v := range in {
+		args[i] = constOf(v)
+	}
+	t, err := evaluate(f, args)
+	if err != nil {
+		return err
+	}
+	for i := range t {
+		out[i].Const = t[i]
+	}
+	return nil
+}
+
+// evaluate runs a reference evaluation; like the shape rules, it must not end the
+// program.
+func evaluate(f ops.Form, args []*onnx.Tensor) (t []*onnx.Tensor, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("operands do not fit: %v", r)
 		}
 	}()
-	args := make([]*onnx.Tensor, len(in))
-	for i, v := range in {
-		if v != nil {
-			args[i] = v.Const
-		}
-	}
-	t, err := f.Eval(args)
-	if err != nil {
-		return err
+	if t, err = f.Eval(args); err != nil {
+		return nil, err
 	}
 	for i := range t {
 		t[i].Round()
-		out[i].Const = t[i]
 	}
-	return nil
+	return t, nil
 }
 
 // dropUnused removes the steps whose results only folded constants had asked for.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -60,6 +61,9 @@ type Program struct {
 	memory  ops.Memory
 	grads   []gorgonia.ValueGrad
 	ran     bool
+
+	interpreter *interpreter // of a plan too large for a graph, else nil
+	results     []*onnx.Tensor
 }
 
 // Param is a tensor that learns. Its Node is a gorgonia.ValueGrad.
@@ -167,7 +171,11 @@ func (p *Program) build() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := p.plan.fits(p.config.limit()); err != nil {
+		return err
+	}
 	b := ops.NewBuilder(p.pool.Pool)
+	b.MaxMemory = p.config.limit()
 	p.builder = b
 	if t := p.config.Training; t != nil && t.Loss != nil {
 		b.Training, b.Seed = true, t.Seed
@@ -178,6 +186,9 @@ func (p *Program) build() (err error) {
 	}
 	if err := p.addInputs(keep); err != nil {
 		return err
+	}
+	if p.plan.edges() > maxGraph {
+		return p.interpret()
 	}
 	if err := p.lower(); err != nil {
 		return err
@@ -424,6 +435,10 @@ func (p *Program) finish() error {
 		keep = append(keep, grads...)
 	}
 	if p.memory, err = b.Allocate(keep...); err != nil {
+		var m *ops.MemoryError
+		if errors.As(err, &m) {
+			return tooLarge(m.Need, p.config.limit(), "the program")
+		}
 		return err
 	}
 	p.machine = gorgonia.NewTapeMachine(b.Graph)

@@ -75,6 +75,9 @@ func (p *Program) Target() []float32 { return p.target.Value().(*tensor.Dense).F
 
 // Run computes the outputs, and in training the loss and all gradients.
 func (p *Program) Run() error {
+	if p.interpreter != nil {
+		return p.runInterpreter()
+	}
 	if p.machine == nil { // every output was known when the program was compiled
 		return nil
 	}
@@ -132,6 +135,9 @@ func (p *Program) Output(i int) *onnx.Tensor {
 	v := p.plan.outputs[i]
 	if v.Const != nil {
 		return v.Const
+	}
+	if p.interpreter != nil {
+		return p.results[i]
 	}
 	return ops.TensorOf(p.outputs[i].Value(), v)
 }

@@ -76,12 +76,13 @@ func slots(s *step, below int) map[int]string {
 
 // origins traces values to the constants they are made of.
 type origins struct {
-	made map[string]*onnx.NodeProto
-	init map[string]bool
+	made  map[string]*onnx.NodeProto
+	init  map[string]bool
+	known map[string]string // what of has found: the constant's name, "" where there is none
 }
 
 func newOrigins(m *onnx.ModelProto) origins {
-	o := origins{made: map[string]*onnx.NodeProto{}, init: map[string]bool{}}
+	o := origins{made: map[string]*onnx.NodeProto{}, init: map[string]bool{}, known: map[string]string{}}
 	for _, t := range m.GetGraph().GetInitializer() {
 		o.init[t.GetName()] = true
 	}
@@ -99,21 +100,25 @@ var renames = []string{"Identity", "Transpose", "Reshape", "Flatten", "Squeeze",
 // of returns the name of the constant that value name is made of: an initializer,
 // or the output of a Constant node.
 func (o origins) of(name string) (string, bool) {
-	for {
-		if o.init[name] {
-			return name, true
-		}
-		n := o.made[name]
+	var way []string
+	found, seen := o.known[name]
+	for at := name; !seen; {
+		way = append(way, at)
+		n := o.made[at]
 		switch {
-		case n == nil:
-			return "", false
-		case n.GetOpType() == "Constant":
-			return name, true
-		case !slices.Contains(renames, n.GetOpType()) || len(n.GetInput()) == 0:
-			return "", false
+		case o.init[at] || n != nil && n.GetOpType() == "Constant":
+			found, seen = at, true
+		case n == nil || !slices.Contains(renames, n.GetOpType()) || len(n.GetInput()) == 0 || len(way) > len(o.made):
+			found, seen = "", true
+		default:
+			at = n.GetInput()[0]
+			found, seen = o.known[at]
 		}
-		name = n.GetInput()[0]
 	}
+	for _, w := range way {
+		o.known[w] = found
+	}
+	return found, found != ""
 }
 
 // Freezing says what of a model learns.

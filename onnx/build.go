@@ -9,6 +9,9 @@ import (
 // Clone returns a deep copy of a model.
 func Clone(m *ModelProto) *ModelProto { return proto.Clone(m).(*ModelProto) }
 
+// Size is the number of bytes that a model takes as a file of its own.
+func Size(m *ModelProto) int64 { return int64(proto.Size(m)) }
+
 // Opset returns the version of a domain's operator set that a model imports, 0 if
 // it imports none. "" and "ai.onnx" are the same domain.
 func Opset(m *ModelProto, domain string) int64 {

@@ -70,7 +70,7 @@ func checkOpsets(imports []*OperatorSetIdProto) (map[string]bool, error) {
 		case domains[domain]:
 			return nil, fmt.Errorf("opset_import: domain %s: given twice", quote(domain))
 		case domain == "" && (v < minOpset || v > maxOpset):
-			return nil, fmt.Errorf("opset %d: want %d to %d", v, minOpset, maxOpset)
+			return nil, &UnsupportedError{fmt.Sprintf("opset %d: want %d to %d", v, minOpset, maxOpset)}
 		case v < 1:
 			return nil, fmt.Errorf("opset_import: domain %s: version %d", quote(domain), v)
 		}

@@ -69,7 +69,7 @@ func checkTensor(p *TensorProto) ([]int, error) {
 		return nil, fmt.Errorf("data type %s: unknown", typeName(t))
 	}
 	if p.Segment != nil {
-		return nil, fmt.Errorf("segment: unsupported")
+		return nil, &UnsupportedError{"segment: unsupported"}
 	}
 	if p.GetDataLocation() == TensorProto_EXTERNAL {
 		return nil, fmt.Errorf("external data %s: not loaded", quote(externalValue(p, "location")))
@@ -203,6 +203,13 @@ func (t *Tensor) decode(p *TensorProto) error {
 	if p.RawData != nil {
 		return t.decodeRaw(p.RawData)
 	}
+	if packedBits(t.Type) > 0 {
+		bytes := make([]uint8, len(p.Int32Data))
+		if err := narrow(bytes, p.Int32Data); err != nil {
+			return err
+		}
+		return t.decodeRaw(bytes)
+	}
 	switch d := t.Data.(type) {
 	case []float32:
 		if _, widen := halfOf(t.Type); widen != nil {
@@ -251,6 +258,10 @@ func (t *Tensor) decodeRaw(raw []byte) error {
 		bits := make([]uint16, len(raw)/2)
 		binary.Decode(raw, binary.LittleEndian, bits)
 		widenHalf(t.Data.([]float32), bits, widen)
+		return nil
+	}
+	if bits := packedBits(t.Type); bits > 0 {
+		unpack(t.Data, raw, bits)
 		return nil
 	}
 	if t.Type == TensorProto_BOOL {

@@ -27,6 +27,13 @@ func (t *Tensor) Proto(name string) *TensorProto {
 
 // raw returns the values as raw_data of type as, which Data must fit.
 func (t *Tensor) raw(as TensorProto_DataType) []byte {
+	if bits := packedBits(as); bits > 0 {
+		raw := pack(t.Data, bits)
+		if need, err := rawBytes(as, t.Len()); err != nil || len(raw) != need {
+			panic("onnx: Tensor.Data does not match Type and Shape")
+		}
+		return raw
+	}
 	data := t.Data
 	if _, floats := t.Floats(); floats {
 		data = t.floatsOrBits(as)
@@ -94,6 +101,10 @@ func SetData(p *TensorProto, t *Tensor) error {
 
 // setTyped puts the values into the typed field of as.
 func (t *Tensor) setTyped(p *TensorProto, as TensorProto_DataType) {
+	if packedBits(as) > 0 {
+		p.Int32Data = convert[int32](t.raw(as))
+		return
+	}
 	switch d := t.Data.(type) {
 	case []float32:
 		if bits, half := t.floatsOrBits(as).([]uint16); half {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"graft/durable"
 )
 
 // loadExternal moves the external data of tensors, files in or below dir, into
@@ -26,6 +28,32 @@ func loadExternal(dir string, tensors iter.Seq[*TensorProto]) error {
 		}
 	}
 	return nil
+}
+
+// DataFiles lists the files beside a model that its external data lie in, whether they
+// are there or not.
+func DataFiles(path string) ([]string, error) {
+	b, err := readRegular(path)
+	m := new(ModelProto)
+	if err == nil {
+		err = unmarshal(b, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %s: %w", quote(path), err)
+	}
+	var files []string
+	for p := range tensors(m) {
+		if p.GetDataLocation() != TensorProto_EXTERNAL {
+			continue
+		}
+		if file, err := locationOf(externalValue(p, "location")); err == nil && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	for i, file := range files {
+		files[i] = filepath.Join(filepath.Dir(path), filepath.FromSlash(file))
+	}
+	return files, nil
 }
 
 // A region is a range of bytes of an external file.
@@ -63,7 +91,7 @@ func (l *loader) load(dir string, p *TensorProto) (err error) {
 	}
 	if l.root == nil {
 		if l.root, err = os.OpenRoot(dir); err != nil {
-			return bare(err)
+			return durable.Bare(err)
 		}
 	}
 	data, ok := l.read[r]
@@ -81,7 +109,7 @@ func (l *loader) load(dir string, p *TensorProto) (err error) {
 func (l *loader) readRegion(r region) ([]byte, error) {
 	f, err := l.root.OpenFile(filepath.FromSlash(r.file), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, bare(err)
+		return nil, durable.Bare(err)
 	}
 	defer f.Close()
 	size, err := regularSize(f)
@@ -97,7 +125,7 @@ func (l *loader) readRegion(r region) ([]byte, error) {
 	l.spent[r.file] += r.size
 	data := make([]byte, r.size)
 	if _, err := f.ReadAt(data, r.offset); err != nil {
-		return nil, bare(err)
+		return nil, durable.Bare(err)
 	}
 	return data, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"graft/durable"
 )
 
 const shared = "../../shared/data"
@@ -370,7 +372,7 @@ func TestWriteLeavesNothing(t *testing.T) {
 		t.Errorf("folder missing: got %v", err)
 	}
 	dir := t.TempDir()
-	if err := writeAtomic(filepath.Join(dir, "x"), func(w io.Writer) error {
+	if err := durable.WriteFile(durable.OS, filepath.Join(dir, "x"), func(w io.Writer) error {
 		w.Write([]byte("half"))
 		return syscall.ENOSPC
 	}); err != syscall.ENOSPC || len(list(t, dir)) != 0 {

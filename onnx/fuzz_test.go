@@ -88,7 +88,7 @@ func FuzzTensorOf(f *testing.F) {
 			oneLine(t, err)
 			return
 		}
-		if n := reflect.ValueOf(v.Data).Len(); n != v.Len() || n > len(b) {
+		if n := reflect.ValueOf(v.Data).Len(); n != v.Len() || n > 4*len(b) /* INT2 */ {
 			t.Fatalf("%d values of shape %v from %d bytes", n, v.Shape, len(b))
 		}
 		again := v.Proto(p.GetName())
@@ -97,7 +97,11 @@ func FuzzTensorOf(f *testing.F) {
 			t.Fatalf("%v encodes to another value (%v)", v, err)
 		}
 		same := proto.Clone(p).(*TensorProto)
-		if err := SetData(same, v); err != nil || !proto.Equal(same, p) {
+		err = SetData(same, v)
+		if packedBits(v.Type) > 0 && err == nil { // bits of the last byte beyond the last value have become 0
+			err = SetData(p, v)
+		}
+		if err != nil || !proto.Equal(same, p) {
 			t.Fatalf("SetData of its own values changed %v to %v (%v)", p, same, err)
 		}
 	})

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"graft/durable"
 )
 
 // Limits on what is read. The first two are those of protobuf's other
@@ -82,7 +84,7 @@ func readMessage(path string, m proto.Message, tensors func() iter.Seq[*TensorPr
 func readRegular(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, bare(err)
+		return nil, durable.Bare(err)
 	}
 	defer f.Close()
 	size, err := regularSize(f)
@@ -94,7 +96,7 @@ func readRegular(path string) ([]byte, error) {
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(f, b); err != nil {
-		return nil, fmt.Errorf("read: %w", bare(err))
+		return nil, fmt.Errorf("read: %w", durable.Bare(err))
 	}
 	return b, nil
 }
@@ -102,23 +104,12 @@ func readRegular(path string) ([]byte, error) {
 func regularSize(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, bare(err)
+		return 0, durable.Bare(err)
 	}
 	if !info.Mode().IsRegular() {
 		return 0, fmt.Errorf("not a regular file")
 	}
 	return info.Size(), nil
-}
-
-// bare drops the path that package os puts into an error, for callers who name the file.
-func bare(err error) error {
-	switch e := err.(type) {
-	case *os.PathError:
-		return e.Err
-	case *os.LinkError:
-		return e.Err
-	}
-	return err
 }
 
 func unmarshal(b []byte, m proto.Message) error {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -14,10 +15,20 @@ type Tensor struct {
 	Shape []int
 
 	// Data is a slice of Len() elements: []float32 for FLOAT, FLOAT16 and BFLOAT16
-	// (the two held widened, exactly), []float64 for DOUBLE, and []int8, []int16,
-	// []int32, []int64, []uint8, []uint16, []uint32, []uint64, []bool or []string.
+	// (the two held widened, exactly), []float64 for DOUBLE, []int8 for INT8, INT4 and
+	// INT2, []uint8 for UINT8, UINT4 and UINT2, and []int16, []int32, []int64, []uint16,
+	// []uint32, []uint64, []bool or []string.
 	Data any
 }
+
+// UnsupportedError is what the standard knows and this package does not; it is an
+// errors.ErrUnsupported.
+type UnsupportedError struct{ What string }
+
+func (e *UnsupportedError) Error() string { return e.What }
+
+// Is makes it an errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // maxElements keeps make, at 16 bytes for the largest element, from panicking on a
 // shape no memory holds.
@@ -43,7 +54,7 @@ func newTensor(t TensorProto_DataType, shape []int) (*Tensor, error) {
 	}
 	data := zeros(t, n)
 	if data == nil {
-		return nil, fmt.Errorf("type %s: unsupported", typeName(t))
+		return nil, &UnsupportedError{fmt.Sprintf("type %s: unsupported", typeName(t))}
 	}
 	return &Tensor{Type: t, Shape: append([]int{}, shape...), Data: data}, nil
 }
@@ -180,7 +191,7 @@ func zeros(t TensorProto_DataType, n int) any {
 		return make([]float32, n)
 	case TensorProto_DOUBLE:
 		return make([]float64, n)
-	case TensorProto_INT8:
+	case TensorProto_INT8, TensorProto_INT4, TensorProto_INT2:
 		return make([]int8, n)
 	case TensorProto_INT16:
 		return make([]int16, n)
@@ -188,7 +199,7 @@ func zeros(t TensorProto_DataType, n int) any {
 		return make([]int32, n)
 	case TensorProto_INT64:
 		return make([]int64, n)
-	case TensorProto_UINT8:
+	case TensorProto_UINT8, TensorProto_UINT4, TensorProto_UINT2:
 		return make([]uint8, n)
 	case TensorProto_UINT16:
 		return make([]uint16, n)

@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"graft/durable"
 )
 
 // WriteOptions says how a model is laid out in files.
@@ -17,6 +19,8 @@ type WriteOptions struct {
 	// 0: only where the model would pass protobuf's 2 GiB, and then those of at
 	// least 1 KiB.
 	ExternalAbove int64
+
+	disk durable.FS // nil: the operating system's
 }
 
 // Marshal encodes a model; equal models give equal bytes.
@@ -36,7 +40,10 @@ func WriteFile(path string, m *ModelProto, o WriteOptions) error {
 	if above <= 0 && proto.Size(m) > maxBytes {
 		above = 1 << 10
 	}
-	if err := writeModel(path, m, above); err != nil {
+	if o.disk == nil {
+		o.disk = durable.OS
+	}
+	if err := writeModel(o.disk, path, m, above); err != nil {
 		return fmt.Errorf("onnx: write %s: %w", quote(path), err)
 	}
 	return nil
@@ -46,7 +53,7 @@ func WriteFile(path string, m *ModelProto, o WriteOptions) error {
 func WriteTensorFile(path, name string, t *Tensor) error {
 	b, err := marshal(t.Proto(name))
 	if err == nil {
-		err = writeAtomic(path, func(w io.Writer) error { return writeAll(w, b) })
+		err = durable.WriteFile(durable.OS, path, func(w io.Writer) error { return writeAll(w, b) })
 	}
 	if err != nil {
 		return fmt.Errorf("onnx: write %s: %w", quote(path), err)
@@ -61,7 +68,7 @@ func marshal(m proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
-func writeModel(path string, m *ModelProto, above int64) error {
+func writeModel(disk durable.FS, path string, m *ModelProto, above int64) error {
 	dataPath := path + ".data"
 	location := filepath.Base(dataPath)
 	m, external := externalize(m, location, above)
@@ -69,24 +76,26 @@ func writeModel(path string, m *ModelProto, above int64) error {
 	if err != nil {
 		return err
 	}
-	model, err := stage(path, func(w io.Writer) error { return writeAll(w, b) })
+	model, err := durable.Stage(disk, path, func(w io.Writer) error { return writeAll(w, b) })
 	if err != nil {
 		return err
 	}
-	defer model.discard()
+	defer model.Discard()
 	if len(external) == 0 {
-		return model.commit()
+		return model.Commit()
 	}
 	if _, err := locationOf(location); err != nil { // a backslash: nobody would read it
 		return err
 	}
-	_, statErr := os.Lstat(dataPath)
-	if err := writeAtomic(dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
+	_, statErr := disk.Stat(dataPath)
+	if err := durable.WriteFile(disk, dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
 		return fmt.Errorf("%s: %w", quote(location), err)
 	}
-	err = model.commit()
+	err = model.Commit()
 	if err != nil && os.IsNotExist(statErr) {
-		os.Remove(dataPath)
+		if _, there := disk.Stat(path); there != nil { // else only the folder's sync has failed
+			disk.Remove(dataPath)
+		}
 	}
 	return err
 }

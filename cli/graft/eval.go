@@ -33,6 +33,7 @@ Examples:
 			batchSize("32"),
 			workers(),
 			outputName(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runEval,
 	}

@@ -34,7 +34,9 @@ func verbs() []*cli.Command {
 		dataVerb(),
 		runVerb(),
 		checkVerb(),
+		diffVerb(),
 		benchVerb(),
+		modelsVerb(),
 	}, testOnlyVerbs...)
 }
 

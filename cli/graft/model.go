@@ -11,13 +11,20 @@ import (
 	"graft/onnx"
 )
 
-// readModel reads the model at path and refuses one that breaks the standard's rules.
+// readModel reads the model at path, or the pulled one of that name, and refuses one
+// that breaks the standard's rules.
 func readModel(path string) (*onnx.ModelProto, error) {
-	m, err := onnx.ReadFile(path)
+	m, err := cachedModel(path)
+	if m == nil && err == nil {
+		m, err = onnx.ReadFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := onnx.Check(m); err != nil {
+	if err = onnx.Sort(m); err == nil {
+		err = onnx.Check(m)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(path), err)
 	}
 	return m, nil

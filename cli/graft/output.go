@@ -8,6 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"graft/durable"
+	"graft/onnx"
 )
 
 // checkOutput refuses an output path before any work is done for it: one that
@@ -31,13 +35,25 @@ func checkOutput(path string, inputs ...string) error {
 	if !out.Mode().IsRegular() {
 		return fmt.Errorf("output %s: not a file but a %s", quote(path), kindOf(out.Mode()))
 	}
-	for _, in := range inputs {
+	for _, in := range withData(inputs) {
 		if info, err := os.Stat(in); err == nil && os.SameFile(out, info) {
 			return hinted{fmt.Errorf("output %s: is the input itself, and graft never overwrites its input", quote(path)),
 				"give -o another name"}
 		}
 	}
 	return nil
+}
+
+// withData adds the files that the external data of models among the inputs lie in.
+func withData(inputs []string) []string {
+	all := inputs
+	for _, in := range inputs {
+		if filepath.Ext(in) == ".onnx" {
+			files, _ := onnx.DataFiles(in) // reading the model will say what is wrong with it
+			all = append(slices.Clip(all), files...)
+		}
+	}
+	return all
 }
 
 func isDir(path string) bool {
@@ -65,48 +81,25 @@ func pathless(err error) error {
 	return err
 }
 
-// writeFile gives the file path the bytes that write writes, all or nothing:
-// they are written beside path, synced and renamed, and nothing is left behind
-// when something fails.
-func writeFile(path string, write func(w io.Writer) error) (err error) {
+// writeFile gives the file path the bytes that write writes, all or nothing.
+func writeFile(path string, write func(w io.Writer) error) error {
 	if err := checkOutput(path); err != nil {
 		return err
 	}
-	f, err := createBeside(path)
-	if err != nil {
-		return fmt.Errorf("output %s: %w", quote(path), pathless(err))
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+	var own error // of write itself, which needs no name
+	err := durable.WriteFile(durable.OS, path, func(w io.Writer) error {
+		b := bufio.NewWriter(w)
+		if own = write(b); own != nil {
+			return own
 		}
-	}()
-	b := bufio.NewWriter(f)
-	if err := write(b); err != nil {
-		return err
+		return b.Flush()
+	})
+	var disk *fs.PathError
+	if own != nil && !errors.As(own, &disk) {
+		return own
 	}
-	for _, step := range []func() error{b.Flush, f.Sync, f.Close,
-		func() error { return os.Rename(f.Name(), path) }} {
-		if err := step(); err != nil {
-			return fmt.Errorf("output %s: %w", quote(path), pathless(err))
-		}
+	if err == nil {
+		return nil
 	}
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		d.Sync() // makes the rename last; a file system that cannot loses nothing
-		d.Close()
-	}
-	return nil
-}
-
-// createBeside creates an empty file in path's folder. Unlike os.CreateTemp it
-// leaves the mode to the umask, because the file stays.
-func createBeside(path string) (*os.File, error) {
-	for n := 0; ; n++ {
-		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d-%d", filepath.Base(path), os.Getpid(), n))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-	}
+	return fmt.Errorf("output %s: %w", quote(path), pathless(err))
 }

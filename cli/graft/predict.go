@@ -32,6 +32,7 @@ Examples:
 			batchSize("1"),
 			workers(),
 			outputName(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runPredict,
 	}
@@ -86,6 +87,9 @@ func newClassifier(c *cli.Context, path string, set *data.Set) (*finetune.Classi
 		return nil, err
 	}
 	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers")}
+	if f.MaxMemory, err = maxMemory(c, m); err != nil {
+		return nil, err
+	}
 	if set.Len() > 0 {
 		f.Batch = min(max(f.Batch, 1), set.Len())
 	}

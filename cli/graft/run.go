@@ -35,6 +35,7 @@ Examples:
 		Flags: append([]cli.Flag{
 			repeated("input", "`NAME=FILE` give the input NAME the tensor in FILE"),
 			&cli.StringFlag{Name: "out", Usage: "`DIR` write the outputs here"},
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runRun,
 	}
@@ -123,6 +124,10 @@ func (r runOutputs) save(dir string, out []*onnx.Tensor) error {
 
 // infer runs the model once on the tensors in files, one for each input.
 func infer(c *cli.Context, m *onnx.ModelProto, files []string) ([]*onnx.Tensor, error) {
+	memory, err := maxMemory(c, m)
+	if err != nil {
+		return nil, err
+	}
 	var in []*onnx.Tensor
 	for k, name := range graph.InputNames(m) {
 		t, err := readInput(c, m, name, files[k])
@@ -131,7 +136,7 @@ func infer(c *cli.Context, m *onnx.ModelProto, files []string) ([]*onnx.Tensor, 
 		}
 		in = append(in, t)
 	}
-	out, err := check.Infer(m, in, threads(c))
+	out, err := check.Options{Threads: threads(c), MaxMemory: memory}.Infer(m, in)
 	if err != nil {
 		return nil, err
 	}
@@ -201,57 +206,5 @@ func exists(path string) bool {
 
 // readInput reads one tensor; the suffix says what kind of file it is.
 func readInput(c *cli.Context, m *onnx.ModelProto, name, file string) (*onnx.Tensor, error) {
-	switch {
-	case strings.HasSuffix(file, ".npy"):
-		return data.ReadNpy(file)
-	case strings.HasSuffix(file, ".pb"):
-		t, _, err := onnx.ReadTensorFile(file)
-		return t, err
-	}
-	return readImage(c, m, name, file)
-}
-
-// readImage makes a picture the input name of the model, a batch of one.
-func readImage(c *cli.Context, m *onnx.ModelProto, name, file string) (*onnx.Tensor, error) {
-	if isDir(file) {
-		return nil, fmt.Errorf("%s: want a file, got a folder", quote(file))
-	}
-	set, err := data.OpenImages(file)
-	if err != nil {
-		return nil, err
-	}
-	pre, err := preprocessing(c, m)
-	if err != nil {
-		return nil, err
-	}
-	v := m.GetGraph().GetInput()[slices.IndexFunc(m.GetGraph().GetInput(), func(v *onnx.ValueInfoProto) bool { return v.GetName() == name })]
-	t := v.GetType().GetTensorType()
-	kind := onnx.TensorProto_DataType(t.GetElemType())
-	if kind != onnx.TensorProto_FLOAT && kind != onnx.TensorProto_FLOAT16 {
-		return nil, fmt.Errorf("is of type %s, an image gives float", typeName(kind))
-	}
-	if dims := t.GetShape().GetDim(); pre.Height == 0 && len(dims) == 4 {
-		h, w := 2, 3
-		if pre.Layout == "nhwc" {
-			h, w = 1, 2
-		}
-		pre.Height, pre.Width = int(dims[h].GetDimValue()), int(dims[w].GetDimValue())
-	}
-	if pre.Height < 1 || pre.Width < 1 {
-		return nil, hinted{fmt.Errorf("the model leaves its image size open"), "give it with --size"}
-	}
-	im, err := set.Image(0)
-	if err != nil {
-		return nil, err
-	}
-	s := pre.Shape()
-	x, err := onnx.NewTensor(kind, 1, s[0], s[1], s[2])
-	if err != nil {
-		return nil, err
-	}
-	if err := pre.Apply(x.Data.([]float32), im, data.View{}); err != nil {
-		return nil, fmt.Errorf("%s: %w", quote(file), err)
-	}
-	x.Round()
-	return x, nil
+	return check.ReadInput(m, name, file, func() (data.Preprocess, error) { return preprocessing(c, m) })
 }

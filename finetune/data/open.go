@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Open reads what the package comment lists under Sources. Pictures are decoded when they are asked for; arrays are
@@ -180,14 +181,18 @@ func part(dirs []string, names ...string) (found string, err error) {
 	return found, nil
 }
 
-// reason strips what the os and fs packages say before the cause: the caller names the file.
+// reason strips what the os and fs packages say before the cause, since the caller names the file, and escapes what an
+// archive's names may bring into it.
 func reason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) && err == error(p) {
 		err = p.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	switch text := err.Error(); {
+	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("no such file or folder")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New(show(text))
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func TestRun(t *testing.T) {
 	}{
 		{"equal", "Relu", floats(-1, 2), floats(0, 2), check.Pass, ""},
 		{"within rtol", "Relu", floats(-1, 2), floats(0, 2.001), check.Pass, ""},
-		{"beyond rtol", "Relu", floats(-1, 2), floats(0, 2.01), check.Fail, "1 of 2 elements differ, most at 1: got 2, want 2.00"},
+		{"beyond rtol", "Relu", floats(-1, 2), floats(0, 2.01), check.Fail, "1 of 2 elements differ, first at [0 1]: got 2, want 2.01, off by 0.01 where 0.00202 is allowed"},
 		{"within atol", "Relu", floats(9e-6, 2), floats(0, 2), check.Pass, ""},
 		{"nan", "Relu", floats(nan, inf), floats(nan, inf), check.Pass, ""},
 		{"nan wanted", "Relu", floats(1, 2), floats(nan, 2), check.Fail, "got 1, want NaN"},
@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "case")
 			write(t, dir, w.op, w.x, w.y)
-			c := check.Run(dir, tol, check.Half, 1)
+			c := check.Run(dir, check.Options{Tolerance: tol, Half: check.Half, Threads: 1})
 			if c.Status != w.status || !strings.Contains(c.Reason, w.reason) || c.Name != "case" || c.Model != filepath.Join(dir, "model.onnx") {
 				t.Errorf("got %+v, want %s %s", c, w.status, w.reason)
 			}
@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 func TestRunReportsDifferences(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "Relu", floats(1, 4, 0), floats(1.5, 5, 0))
-	c := check.Run(dir, check.Tolerance{Rtol: 1}, check.Half, 1)
+	c := check.Run(dir, check.Options{Tolerance: check.Tolerance{Rtol: 1}, Threads: 1})
 	if c.Status != check.Pass || c.MaxAbs != 1 || math.Abs(c.MaxRel-1./3) > 1e-6 {
 		t.Errorf("%+v, want a largest difference of 1, relative 1/3", c)
 	}
@@ -99,13 +99,13 @@ func TestRunRefuses(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "test_data_set_0", "input_0.pb")); err != nil {
 		t.Fatal(err)
 	}
-	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "the model has 1 inputs, got 0") {
+	if c := check.Run(dir, check.Options{Threads: 1}); c.Status != check.Fail || !strings.Contains(c.Reason, "the model has 1 inputs, got 0") {
 		t.Errorf("a missing input: %+v", c)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "b.onnx"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if c := check.Run(dir, check.Half, check.Half, 1); c.Status != check.Fail || !strings.Contains(c.Reason, "holds 2 .onnx files") {
+	if c := check.Run(dir, check.Options{Threads: 1}); c.Status != check.Fail || !strings.Contains(c.Reason, "holds 2 .onnx files") {
 		t.Errorf("two models: %+v", c)
 	}
 }
@@ -126,8 +126,8 @@ func TestFind(t *testing.T) {
 	if got, err := check.Find(filepath.Join(root, "a")); err != nil || len(got) != 1 {
 		t.Errorf("a test folder itself: %q, %v", got, err)
 	}
-	for path, want := range map[string]string{filepath.Join(root, "none"): "no such file", filepath.Join(root, "a", "model.onnx"): "not a folder",
-		filepath.Join(root, "a", "test_data_set_0"): "no test folder"} {
+	for path, want := range map[string]string{filepath.Join(root, "none"): "no such file", filepath.Join(root, "a", "model.onnx"): "neither a folder nor a *.check.yaml file",
+		filepath.Join(root, "a", "test_data_set_0"): "holds neither a *.check.yaml file nor a test folder"} {
 		if _, err := check.Find(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", path, err, want)
 		}

@@ -21,6 +21,7 @@ type (
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
 		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
 		Seconds  string      `xml:"time,attr"`
 		Cases    []junitCase `xml:"testcase"`
 	}
@@ -29,21 +30,29 @@ type (
 		Class   string        `xml:"classname,attr"` // the folder the case lies in
 		Seconds string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure"`
+		Skipped *junitSkipped `xml:"skipped"`
 	}
 	junitFailure struct {
 		Type    string `xml:"type,attr"`
 		Message string `xml:"message,attr"`
 	}
+	junitSkipped struct {
+		Message string `xml:"message,attr"`
+	}
 )
 
 // WriteJUnit writes the outcome of cases as a JUnit XML report. An unsupported case
-// is a failure of that type.
-func WriteJUnit(w io.Writer, cases []Case) error {
+// is a failure of that type, or where skip allows it, a skipped one.
+func WriteJUnit(w io.Writer, cases []Case, skip bool) error {
 	s := junitSuite{Name: "graft check", Tests: len(cases)}
 	var total time.Duration
 	for _, c := range cases {
 		j := junitCase{Name: c.Name, Class: filepath.ToSlash(filepath.Dir(c.Dir)), Seconds: seconds(c.Duration)}
-		if c.Status != Pass {
+		switch {
+		case c.Status == Unsupported && skip:
+			j.Skipped = &junitSkipped{c.Reason}
+			s.Skipped++
+		case c.Status != Pass:
 			j.Failure = &junitFailure{string(c.Status), c.Reason}
 			s.Failures++
 		}

@@ -14,6 +14,11 @@ type Memory struct {
 	Sum   int64 // what they would take side by side
 }
 
+// MemoryError says that a graph would take more than Builder.MaxMemory.
+type MemoryError struct{ Need int64 }
+
+func (e *MemoryError) Error() string { return fmt.Sprintf("ops: %d bytes are needed", e.Need) }
+
 // span is the life of one buffer on the tape: from the step that writes it to the
 // last one that reads it.
 type span struct {
@@ -45,6 +50,9 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 		}
 	}
 	m := place(spans)
+	if need := m.Arena + b.reference; b.MaxMemory > 0 && need > b.MaxMemory {
+		return m, &MemoryError{need}
+	}
 	block := make([]float32, m.Arena/4)
 	for _, n := range order {
 		op, ok := n.Op().(*kernelOp)

@@ -63,7 +63,13 @@ func (a *Attrs) Int(name string, def int) int {
 }
 
 // Bool returns an integer attribute that means yes or no.
-func (a *Attrs) Bool(name string) bool { return a.Int(name, 0) != 0 }
+func (a *Attrs) Bool(name string) bool {
+	v := a.Int(name, 0)
+	if v != 0 && v != 1 {
+		a.fail("attribute %s is %d, want 0 or 1", quote(name), v)
+	}
+	return v == 1
+}
 
 // Ints returns a list of integers, nil where absent.
 func (a *Attrs) Ints(name string) []int {

@@ -30,7 +30,7 @@ func readBatchNormalization(a *Attrs) Form {
 		a.fail("spatial=0 is not supported")
 	}
 	if a.Bool("training_mode") {
-		a.fail("training_mode=1 is not supported; export the model for inference")
+		a.fail("%w", &UnsupportedError{"training_mode=1 is not supported; export the model for inference"})
 	}
 	if a.Outs > 1 {
 		a.fail("outputs for training are not supported; export the model for inference")

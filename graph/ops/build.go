@@ -31,6 +31,8 @@ type Builder struct {
 	Separate bool
 	// Seed is what Dropout draws from; the owner changes it at every step.
 	Seed uint64
+	// MaxMemory is the most bytes that Allocate may take; 0 is no limit.
+	MaxMemory int64
 	// Statistics are the batch statistics of this graph, in order of creation.
 	Statistics []Statistics
 
@@ -43,6 +45,8 @@ type Builder struct {
 	used     map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
 	taps     gorgonia.Nodes
 	lastID   int
+
+	reference int64 // bytes that reference evaluations allocate and keep
 }
 
 // Statistics is one BatchNormalization on batch statistics.

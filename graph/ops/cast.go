@@ -49,11 +49,47 @@ func (f *cast) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{t}, nil
 }
 
+// castLike is Cast to the type of its second input.
+// https://onnx.ai/onnx/operators/onnx__CastLike.html; opsets 15, 19 and newer
+type castLike struct{ cast }
+
+func readCastLike(a *Attrs) Form {
+	a.Ignore("saturate", "round_mode") // float8 only
+	return &castLike{}
+}
+
+func (f *castLike) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 2, 2); err != nil {
+		return nil, err
+	}
+	f.to = in[1].Type
+	out, err := f.cast.Infer(in[:1])
+	if err == nil && in[0].Const != nil { // whatever the second is
+		var t []*onnx.Tensor
+		if t, err = f.Eval([]*onnx.Tensor{in[0].Const}); err == nil {
+			out[0].Const = t[0]
+		}
+	}
+	return out, err
+}
+
 // castTo converts v to the Go type that holds t.
 func castTo[S int64 | uint64 | float32 | float64](v []S, t onnx.TensorProto_DataType) any {
 	switch t {
 	case onnx.TensorProto_DOUBLE:
 		return castSlice[float64](v)
+	case onnx.TensorProto_INT4, onnx.TensorProto_INT2:
+		r, spare := castSlice[int8](v), spareBits(t)
+		for i, x := range r {
+			r[i] = x << spare >> spare
+		}
+		return r
+	case onnx.TensorProto_UINT4, onnx.TensorProto_UINT2:
+		r, spare := castSlice[uint8](v), spareBits(t)
+		for i, x := range r {
+			r[i] = x << spare >> spare
+		}
+		return r
 	case onnx.TensorProto_INT8:
 		return castSlice[int8](v)
 	case onnx.TensorProto_INT16:
@@ -78,6 +114,14 @@ func castTo[S int64 | uint64 | float32 | float64](v []S, t onnx.TensorProto_Data
 		return r
 	}
 	return castSlice[float32](v)
+}
+
+// spareBits are those of a byte that a packed type does not use.
+func spareBits(t onnx.TensorProto_DataType) int {
+	if t == onnx.TensorProto_INT2 || t == onnx.TensorProto_UINT2 {
+		return 6
+	}
+	return 4
 }
 
 func castSlice[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | float32 | float64, S int64 | uint64 | float32 | float64](v []S) []T {

@@ -130,9 +130,9 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		k.w, bias = f.norm.into(b, k.w, bias, more)
 		more = more[4:]
 	}
-	// In training the sign of what lies near zero decides what learns: PyTorch's sums are
-	// taken there. Backward the error stays as small as it is.
-	k.fast = !b.Training && !b.Exact && g.WinogradPays()
+	// Where the gradient passes, the sign of what lies near zero decides what learns:
+	// PyTorch's sums are taken there. Backward the error stays as small as it is.
+	k.fast = !b.Exact && g.WinogradPays() && !(b.Training && (b.NeedsGradient(k.args[0]) || b.NeedsGradient(k.w)))
 	k.args = append(k.args, k.pack())
 	if bias != nil {
 		k.bias = len(k.args)

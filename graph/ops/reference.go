@@ -17,6 +17,9 @@ import (
 // form or is not float32. Further outputs are picked out of the first one's node.
 func (b *Builder) Reference(name string, f Form, in, out []*Value) []*gorgonia.Node {
 	op := &evalOp{id: b.nextID(), name: name, form: f, in: in, out: out}
+	for _, v := range out {
+		b.reference += 8 * int64(numel(v.Shape))
+	}
 	var args []*gorgonia.Node
 	for _, v := range in {
 		if v != nil && v.Const == nil {
@@ -147,7 +150,9 @@ func DtypeOf(t onnx.TensorProto_DataType) tensor.Dtype {
 
 var dtypes = map[onnx.TensorProto_DataType]tensor.Dtype{
 	onnx.TensorProto_DOUBLE: tensor.Float64,
-	onnx.TensorProto_INT8:   tensor.Int8, onnx.TensorProto_INT16: tensor.Int16,
+	onnx.TensorProto_INT4:   tensor.Int8, onnx.TensorProto_UINT4: tensor.Uint8,
+	onnx.TensorProto_INT2: tensor.Int8, onnx.TensorProto_UINT2: tensor.Uint8,
+	onnx.TensorProto_INT8: tensor.Int8, onnx.TensorProto_INT16: tensor.Int16,
 	onnx.TensorProto_INT32: tensor.Int32, onnx.TensorProto_INT64: tensor.Int64,
 	onnx.TensorProto_UINT8: tensor.Uint8, onnx.TensorProto_UINT16: tensor.Uint16,
 	onnx.TensorProto_UINT32: tensor.Uint32, onnx.TensorProto_UINT64: tensor.Uint64,

@@ -34,6 +34,34 @@ func tensor64(t onnx.TensorProto_DataType, shape []int, v []float64) *onnx.Tenso
 	return &onnx.Tensor{Type: t, Shape: shape, Data: w}
 }
 
+// wholes is the content of an integer or boolean tensor; unsigned numbers above
+// 2^63 wrap around.
+func wholes(t *onnx.Tensor) []int64 {
+	if v, ok := t.Data.([]uint64); ok {
+		return castSlice[int64](v)
+	}
+	v, err := t.Ints()
+	if err != nil {
+		panic(err)
+	}
+	return slices.Clone(v)
+}
+
+// integerTensor is a tensor of integer type t with the lower bits of v.
+func integerTensor(t onnx.TensorProto_DataType, shape []int, v []int64) *onnx.Tensor {
+	return &onnx.Tensor{Type: t, Shape: shape, Data: castTo(v, t)}
+}
+
+// anyInteger says whether t is one of the standard's integer types.
+func anyInteger(t onnx.TensorProto_DataType) bool {
+	switch t {
+	case onnx.TensorProto_INT8, onnx.TensorProto_INT16, onnx.TensorProto_INT32, onnx.TensorProto_INT64,
+		onnx.TensorProto_UINT8, onnx.TensorProto_UINT16, onnx.TensorProto_UINT32, onnx.TensorProto_UINT64:
+		return true
+	}
+	return false
+}
+
 // anyFloat says whether t is one of the standard's float types.
 func anyFloat(t onnx.TensorProto_DataType) bool { return IsFloat(t) || t == onnx.TensorProto_DOUBLE }
 
@@ -82,6 +110,9 @@ func constInts(v *Value, what string) ([]int, error) {
 	t, err := v.Const.Ints()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if len(v.Shape) > 1 {
+		return nil, fmt.Errorf("%s %s has %d dimensions, want one", what, quote(v.Name), len(v.Shape))
 	}
 	r := make([]int, len(t))
 	for i, x := range t {

@@ -7,11 +7,13 @@ import "math"
 const vectorGrain = 8192
 
 // vector is an elementwise kernel: f(y, a, b) over equally long pieces, with
-// the scalars s and t. Unused operands are nil.
+// the scalars s and t, or the functions of and pair. Unused operands are nil.
 type vector struct {
 	f       func(v *vector, y, a, b []float32)
 	y, a, b []float32
 	s, t    float32
+	of      func(x float64) float64
+	pair    func(a, b float64) float64
 
 	coefficients [3 * maxLanes]float32 // of loops over lanes
 }

@@ -50,6 +50,7 @@ type tasks struct {
 	winogradWeights winogradWeights
 	correlation     correlation
 	packing         packing
+	reduction       reduction
 	gemm            gemm
 	strided         strided
 }
@@ -62,6 +63,7 @@ type task interface {
 // worker is one thread of a Pool and the memory it packs operands into.
 type worker struct {
 	scratch   []float32
+	wide      []float64
 	tile      tile
 	taps      []tap                  // of the tile
 	runs      []tap                  // of weights
@@ -229,6 +231,14 @@ func (w *worker) floats(n int) []float32 {
 		w.scratch = make([]float32, n)
 	}
 	return w.scratch[:n]
+}
+
+// doubles is floats in double precision.
+func (w *worker) doubles(n int) []float64 {
+	if cap(w.wide) < n {
+		w.wide = make([]float64, n)
+	}
+	return w.wide[:n]
 }
 
 // partials returns n partial sums, uninitialised.

@@ -245,7 +245,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 				o := out + j*t.cRow
 				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
 				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
-				t.begin = bias != nil && len(c.places) == 1 // as PyTorch's
+				t.begin = bias != nil && (s.depthwise || len(c.places) == 1) // as PyTorch's
 				for k := range s.chains {
 					if k == len(s.chains)-1 {
 						t.clamp = s.Clamp

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/onnx"
+)
+
+// defaultMemory is what a model may take beyond its own size: far more than any
+// classifier needs for a few images.
+const defaultMemory = 2e9
+
+// memoryLimit is --max-memory SIZE.
+func memoryLimit() *cli.StringFlag {
+	return &cli.StringFlag{Name: "max-memory", Usage: "`SIZE` refuse a model that takes more to run, as 500MB or 8GB", DefaultText: "2GB above its own size"}
+}
+
+// maxMemory is the limit in bytes that --max-memory sets for m, which may be nil.
+func maxMemory(c *cli.Context, m *onnx.ModelProto) (int64, error) {
+	v := c.String("max-memory")
+	if v == "" {
+		if m == nil {
+			return defaultMemory, nil
+		}
+		return defaultMemory + onnx.Size(m), nil
+	}
+	n, ok := parseBytes(v)
+	if !ok {
+		return 0, usagef("", "--max-memory %s: want a size, as 500MB or 8GB", quote(v))
+	}
+	return n, nil
+}
+
+// parseBytes reads a number of bytes with a decimal unit.
+func parseBytes(s string) (int64, bool) {
+	unit := 1.0
+	upper := strings.ToUpper(strings.TrimSpace(s))
+	for i, u := range []string{"KB", "MB", "GB", "TB"} {
+		if rest, ok := strings.CutSuffix(upper, u); ok {
+			upper, unit = strings.TrimSpace(rest), math.Pow(1000, float64(i+1))
+		}
+	}
+	v, err := strconv.ParseFloat(upper, 64)
+	if n := v * unit; err == nil && n >= 1 && n < math.MaxInt64/2 {
+		return int64(n), true
+	}
+	return 0, false
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/models"
+	"graft/onnx"
+)
+
+func modelsVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "models",
+		Category:  groupMake,
+		Usage:     "list known pretrained networks and download them",
+		ArgsUsage: "list|show|pull [NAME...] [flags]",
+		Description: `
+list shows the catalogue, show one network's source, licence and preprocessing,
+and pull downloads into the cache: what has a network's name there has the right
+sha256, and is checked again each time it is used. Every verb takes a pulled
+network by its name and knows its preprocessing. An interrupted pull goes on
+where it stopped. No other verb uses the network.
+
+Examples:
+  graft models list
+  graft models pull resnet18-v1-7
+  graft finetune resnet18-v1-7 photos/ -o mine.onnx
+  graft models pull vgg16-12 --mirror https://models.example.org/zoo/`,
+		Flags: []cli.Flag{
+			repeated("mirror", "`URL` ask this server, which has the files directly below, instead of the zoo's"),
+			&cli.BoolFlag{Name: "offline", Usage: "use no network: pull only checks what is in the cache"},
+		},
+		Action: runModels,
+	}
+}
+
+// knownModel is what models shows of a network, as --json gives it.
+type knownModel struct {
+	models.Entry
+	Path   string `json:"path"`
+	Pulled bool   `json:"pulled"`
+}
+
+func runModels(c *cli.Context) error {
+	u := newUI(c)
+	args, err := positionals(c, "list|show|pull", "NAME...")
+	if len(c.Args().Slice()) == 1 && c.Args().First() == "list" {
+		args, err = []string{"list"}, nil
+	}
+	if err != nil {
+		return err
+	}
+	cache := models.Cache{Mirrors: c.StringSlice("mirror")}
+	switch args[0] {
+	case "list":
+		if len(args) > 1 {
+			return usagef("", "models: unexpected argument %s after list", quote(args[1]))
+		}
+		return listModels(u, cache)
+	case "show":
+		return showModels(u, cache, args[1:])
+	case "pull":
+		return pullModels(c, u, cache, args[1:])
+	}
+	return usagef("", "models: %s: want list, show or pull", quote(args[0]))
+}
+
+func inCache(cache models.Cache, e models.Entry) (knownModel, error) {
+	path, err := cache.Path(e)
+	return knownModel{e, path, cache.Has(e)}, err
+}
+
+func listModels(u *ui, cache models.Cache) error {
+	list, err := models.Catalogue()
+	if err != nil {
+		return err
+	}
+	all := []knownModel{}
+	for _, e := range list {
+		k, err := inCache(cache, e)
+		if err != nil {
+			return err
+		}
+		all = append(all, k)
+	}
+	return u.result("", all, func(w io.Writer) error {
+		var rows [][]string
+		for _, k := range all {
+			top1, pulled := "", ""
+			if k.Top1 > 0 {
+				top1 = percent(k.Top1)
+			}
+			if k.Pulled {
+				pulled = "pulled"
+			}
+			rows = append(rows, []string{k.Name, size(k.Bytes), top1, k.Licence, pulled, k.About})
+		}
+		return writeTable(w, []string{"name", ">size", ">top-1", "licence", "", "about"}, rows)
+	})
+}
+
+func showModels(u *ui, cache models.Cache, names []string) error {
+	all := []knownModel{}
+	for _, name := range names {
+		e, err := findModel(name)
+		if err != nil {
+			return err
+		}
+		k, err := inCache(cache, e)
+		if err != nil {
+			return err
+		}
+		all = append(all, k)
+	}
+	return u.result("", all, func(w io.Writer) error {
+		for i, k := range all {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			path := k.Path
+			if !k.Pulled {
+				path += " (not pulled)"
+			}
+			rows := [][]string{{"name", k.Name}, {"about", k.About}, {"licence", k.Licence}, {"size", size(k.Bytes)}, {"sha256", k.SHA256},
+				{"source", "ONNX model zoo, " + k.File}, {"input", string(k.Input)}, {"path", path}}
+			if err := writeTable(w, nil, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// findModel is the catalogue's entry of that name.
+func findModel(name string) (models.Entry, error) {
+	e, err := models.Find(name)
+	if err == nil {
+		return e, nil
+	}
+	var names []string
+	if list, err := models.Catalogue(); err == nil {
+		for _, e := range list {
+			names = append(names, e.Name)
+		}
+	}
+	hint := "graft models list shows them"
+	if near, ok := nearest(name, names); ok {
+		hint = "did you mean " + near + "?"
+	}
+	return e, hinted{err, hint}
+}
+
+func pullModels(c *cli.Context, u *ui, cache models.Cache, names []string) error {
+	all := []knownModel{}
+	for _, name := range names {
+		e, err := findModel(name)
+		if err != nil {
+			return err
+		}
+		if c.Bool("offline") {
+			if _, err := cache.Open(e); err != nil {
+				return err
+			}
+		} else {
+			p := u.progress("pulling "+e.Name, int(e.Bytes), "bytes")
+			_, err := cache.Pull(c.Context, e, func(have int64) { p.add(int(have) - p.n) })
+			p.done()
+			if err != nil {
+				return err
+			}
+		}
+		k, err := inCache(cache, e)
+		if err != nil {
+			return err
+		}
+		all = append(all, k)
+	}
+	return u.result("", all, func(w io.Writer) error {
+		var rows [][]string
+		for _, k := range all {
+			rows = append(rows, []string{k.Name, k.Path})
+		}
+		return writeTable(w, nil, rows)
+	})
+}
+
+// cachedModel is the model of that name in the cache; nil where the catalogue knows no
+// such name, or a file has it.
+func cachedModel(path string) (*onnx.ModelProto, error) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(path, `/\`) {
+		return nil, nil
+	}
+	e, err := models.Find(path)
+	if err != nil {
+		return nil, nil
+	}
+	return models.Cache{}.Open(e)
+}

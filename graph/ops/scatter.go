@@ -1,0 +1,137 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"graft/onnx"
+)
+
+// scatter copies the data and writes updates over some of its elements, or combines
+// them: ScatterElements one element for each index, ScatterND whole slices.
+// https://onnx.ai/onnx/operators/onnx__ScatterElements.html, ScatterND; opsets 11, 13, 16, 18
+type scatter struct {
+	reduction string
+	along     int
+	slices    bool
+}
+
+func readScatterElements(a *Attrs) Form {
+	return &scatter{reduction: readReduction(a), along: a.Int("axis", 0)}
+}
+
+func readScatterND(a *Attrs) Form { return &scatter{reduction: readReduction(a), slices: true} }
+
+func readReduction(a *Attrs) string {
+	if a.Opset < 16 {
+		return "none"
+	}
+	r := a.String("reduction", "none")
+	if !slices.Contains([]string{"none", "add", "mul", "max", "min"}, r) {
+		a.fail("reduction %s, want none, add, mul, max or min", quote(r))
+	}
+	return r
+}
+
+func (f *scatter) Infer(in []*Value) ([]*Value, error) {
+	if err := wantInputs(in, 3, 3); err != nil {
+		return nil, err
+	}
+	if err := wantIndices(in[1]); err != nil {
+		return nil, err
+	}
+	x, index, updates := in[0].Shape, in[1].Shape, in[2].Shape
+	if in[2].Type != in[0].Type {
+		return nil, fmt.Errorf("updates of type %v for data of type %v", in[2].Type, in[0].Type)
+	}
+	if f.reduction != "none" && !anyFloat(in[0].Type) && !anyInteger(in[0].Type) {
+		return nil, fmt.Errorf("reduction %s of type %v", f.reduction, in[0].Type)
+	}
+	want := index
+	if f.slices {
+		k := len(index) - 1
+		if k < 0 || index[k] < 1 || index[k] > len(x) {
+			return nil, fmt.Errorf("indices of shape %v for data of shape %v", index, x)
+		}
+		want = slices.Concat(index[:k], x[index[k]:])
+	} else {
+		var err error
+		if f.along, err = axis(f.along, len(x)); err != nil {
+			return nil, err
+		}
+		if err := within(index, x, f.along); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.Equal(updates, want) {
+		return nil, fmt.Errorf("updates of shape %v, want %v", updates, want)
+	}
+	return []*Value{{Type: in[0].Type, Shape: x}}, nil
+}
+
+func (f *scatter) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	var to []int
+	var err error
+	if f.slices {
+		to, err = slicePlaces(in[0].Shape, in[1], 0)
+	} else {
+		to, err = places(in[0].Shape, in[1], f.along)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.reduction == "none" {
+		// the data with the updates behind it, of which each place takes the last
+		src := make([]int, in[0].Len())
+		for i := range src {
+			src[i] = i
+		}
+		for k, i := range to {
+			src[i] = in[0].Len() + k
+		}
+		return []*onnx.Tensor{pick(joined(in[0], in[2]), in[0].Shape, src)}, nil
+	}
+	t := in[0]
+	if anyFloat(t.Type) {
+		y, u := slices.Clone(float64s(t)), float64s(in[2])
+		for k, i := range to {
+			y[i] = combine(f.reduction, y[i], u[k], math.Max, math.Min)
+		}
+		return []*onnx.Tensor{tensor64(t.Type, t.Shape, y)}, nil
+	}
+	y, u := wholes(t), wholes(in[2])
+	least, most := func(a, b int64) int64 { return min(a, b) }, func(a, b int64) int64 { return max(a, b) }
+	if t.Type == onnx.TensorProto_UINT64 {
+		least = func(a, b int64) int64 { return int64(min(uint64(a), uint64(b))) }
+		most = func(a, b int64) int64 { return int64(max(uint64(a), uint64(b))) }
+	}
+	for k, i := range to {
+		y[i] = combine(f.reduction, y[i], u[k], most, least)
+	}
+	return []*onnx.Tensor{integerTensor(t.Type, t.Shape, y)}, nil
+}
+
+func combine[T int64 | float64](how string, a, b T, most, least func(a, b T) T) T {
+	switch how {
+	case "add":
+		return a + b
+	case "mul":
+		return a * b
+	case "max":
+		return most(a, b)
+	}
+	return least(a, b)
+}
+
+// joined is the elements of a and then of b, two tensors of one type.
+func joined(a, b *onnx.Tensor) *onnx.Tensor {
+	flat := func(t *onnx.Tensor) *onnx.Tensor {
+		return &onnx.Tensor{Type: t.Type, Shape: []int{t.Len()}, Data: t.Data}
+	}
+	out, err := (&concat{shape: []int{a.Len() + b.Len()}}).Eval([]*onnx.Tensor{flat(a), flat(b)})
+	if err != nil { // of a type that tensors do not have
+		panic(err)
+	}
+	return out[0]
+}
