@@ -72,8 +72,10 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	if proof.Evaluation != nil {
 		fact("written model's top-1", percent(proof.Top1))
 	}
-	if !math.IsNaN(proof.Difference) {
-		fact("its outputs differ by", fmt.Sprintf("%.1e", proof.Difference))
+	if d := proof.Difference; d == 0 {
+		fact("its outputs are", "the trained program's")
+	} else if !math.IsNaN(d) {
+		fact("its outputs are within", fmt.Sprintf("%.1e", d))
 	}
 	fact("frozen tensors unchanged", strconv.Itoa(proof.Frozen))
 	fact("data", args[1])

@@ -112,8 +112,7 @@ type checker struct {
 	found map[string]*Finding
 }
 
-// add counts one more case of a kind. The first case makes the text, by a format that
-// takes the count first and the case second.
+// add counts one more case of a kind: its name, and what about it.
 func (c *checker) add(kind, text string, name, detail string) {
 	if c.found == nil {
 		c.found = map[string]*Finding{}
@@ -141,17 +140,12 @@ func (c *checker) ordered() []Finding {
 		if f == nil {
 			continue
 		}
-		if k == "imbalance" || k == "small validation" { // one fact about the whole
-			f.Text += ": " + f.Names[0]
-			list = append(list, *f)
-			continue
-		}
-		f.Text = fmt.Sprintf("%d %s: %s", f.Count, f.Text, f.Names[0])
+		f.Text += ": " + f.Names[0]
 		if f.Count > 1 {
-			f.Text += fmt.Sprintf(", %s", f.Names[1])
+			f.Text += ", " + f.Names[1]
 		}
 		if f.Count > 2 {
-			f.Text += ", …"
+			f.Text += fmt.Sprintf(", …; %d in all", f.Count)
 		}
 		list = append(list, *f)
 	}

@@ -26,6 +26,7 @@ type page struct {
 	Figures []pageFigure
 	Sheets  []pageSheet
 	Tail    []Epoch // the last epochs
+	Best    int     // of the epochs, by validation; 0 without it
 }
 
 type pageFigure struct {
@@ -49,6 +50,12 @@ type pageSample struct {
 // no script, and it follows the reader's choice of light or dark.
 func (r Run) HTML(w io.Writer) error {
 	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):]}
+	best := -1.0
+	for _, e := range r.Epochs {
+		if e.ValAcc > best {
+			best, p.Best = e.ValAcc, e.N
+		}
+	}
 	for _, f := range r.Figures() {
 		svg, err := f.inline()
 		if err != nil {
