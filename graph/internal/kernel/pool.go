@@ -36,20 +36,21 @@ type Pool struct {
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
 type tasks struct {
-	vector      vector
-	planes      planes
-	channels    channels
-	window      windowTask
-	softmax     softmax
-	reduction   reduction
-	update      update
-	copying     copying
-	product     product
-	correlation correlation
-	packing     packing
-	depthwise   depthwise
-	gemm        gemm
-	strided     strided
+	vector        vector
+	planes        planes
+	channels      channels
+	window        windowTask
+	softmax       softmax
+	reduction     reduction
+	normalization normalization
+	update        update
+	copying       copying
+	product       product
+	correlation   correlation
+	packing       packing
+	depthwise     depthwise
+	gemm          gemm
+	strided       strided
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
