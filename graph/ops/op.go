@@ -91,6 +91,7 @@ var Table = map[string]Op{
 	"Gelu":                  {Since: 20, Read: readGelu, Differentiable: true},
 	"Gemm":                  {Since: 7, Read: readGemm, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
 	"GlobalAveragePool":     {Since: 7, Read: readGlobalAveragePool, Differentiable: true},
+	"GlobalMaxPool":         {Since: 7, Read: readGlobalMaxPool, Differentiable: true},
 	"Greater":               {Since: 7, Read: readGreater},
 	"GreaterOrEqual":        {Since: 12, Read: readGreaterOrEqual},
 	"GroupNormalization":    {Since: 18, Read: readGroupNormalization, Differentiable: true, Learn: []int{1, 2}},

@@ -41,6 +41,9 @@ func readAveragePool(a *Attrs) Form {
 // https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html; opsets 1, 22
 func readGlobalAveragePool(*Attrs) Form { return &pool{name: "GlobalAveragePool", global: true} }
 
+// https://onnx.ai/onnx/operators/onnx__GlobalMaxPool.html; opsets 1, 22
+func readGlobalMaxPool(*Attrs) Form { return &pool{name: "GlobalMaxPool", max: true, global: true} }
+
 func (f *pool) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func (f *pool) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	hw := numel(in[0].Shape[2:])
 	var forward, backward func(y []float32, x [][]float32)
 	switch {
-	case f.global:
+	case f.global && !f.max:
 		forward = func(y []float32, x [][]float32) { kernel.GlobalAveragePool(b.Pool, y, x[0], f.n*f.c, hw) }
 		backward = func(dx []float32, x [][]float32) { kernel.GlobalAveragePoolBackward(b.Pool, dx, x[0], f.n*f.c, hw) }
 	case !ok:
