@@ -10,9 +10,9 @@ import (
 	"graft/onnx"
 )
 
-// softmax is exp(x)/sum(exp(x)) along an axis, or its logarithm, or 1 at the first
-// maximum and else 0 (Hardmax); before opset 13 along all dimensions from the axis on.
-// https://onnx.ai/onnx/operators/onnx__Softmax.html, LogSoftmax, Hardmax; opsets 1, 11, 13
+// softmax is exp(x)/sum(exp(x)) along an axis, or its logarithm; before opset 13 along
+// all dimensions from the axis on.
+// https://onnx.ai/onnx/operators/onnx__Softmax.html, LogSoftmax; opsets 1, 11, 13
 type softmax struct {
 	name    string
 	axis    int
@@ -22,9 +22,8 @@ type softmax struct {
 
 func readSoftmax(a *Attrs) Form    { return newSoftmax(a, "Softmax") }
 func readLogSoftmax(a *Attrs) Form { return newSoftmax(a, "LogSoftmax") }
-func readHardmax(a *Attrs) Form    { return newSoftmax(a, "Hardmax") }
 
-func newSoftmax(a *Attrs, name string) Form {
+func newSoftmax(a *Attrs, name string) *softmax {
 	if a.Opset < 13 {
 		return &softmax{name: name, axis: a.Int("axis", 1), flatten: true}
 	}
@@ -58,18 +57,9 @@ func (f *softmax) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	outer, width, inner := f.lines()
 	for i := range outer * inner {
 		at := i/inner*width*inner + i%inner
-		largest, sum, first := math.Inf(-1), 0.0, 0
+		largest, sum := math.Inf(-1), 0.0
 		for j := range width {
-			if x[at+j*inner] > largest {
-				first = j
-			}
 			largest = math.Max(largest, x[at+j*inner])
-		}
-		if f.name == "Hardmax" {
-			if width > 0 {
-				y[at+first*inner] = 1
-			}
-			continue
 		}
 		for j := range width {
 			y[at+j*inner] = math.Exp(x[at+j*inner] - largest)
@@ -85,9 +75,6 @@ func (f *softmax) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *softmax) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if f.name == "Hardmax" {
-		return nil, nil
-	}
 	outer, width, inner := f.lines()
 	x := b.Node(in[0])
 	if inner == 1 {
