@@ -68,3 +68,15 @@ func indexCases() []opCase {
 		one("CastLike", "float", 15, nil, floats{2, 3}, scalar(1)),
 	}
 }
+
+func rowCases() []opCase {
+	return []opCase{
+		one("GlobalMaxPool", "images", 7, nil, floats{2, 3, 4, 5}), one("GlobalMaxPool", "one dimension", 22, nil, floats{2, 3, 4}),
+		one("LayerNormalization", "last", 17, nil, floats{3, 4}, floats{4}, floats{4}), one("LayerNormalization", "no bias", 17, attrs("axis", 1, "epsilon", 0.1), floats{2, 3, 4}, floats{3, 4}),
+		one("RMSNormalization", "last", 23, nil, apart{2, 3, 4}, floats{4}), one("RMSNormalization", "axis", 23, attrs("axis", 1), apart{2, 3, 4}, floats{3, 4}),
+		one("InstanceNormalization", "images", 22, nil, floats{2, 3, 3, 2}, floats{3}, floats{3}),
+		one("GroupNormalization", "channels", 21, attrs("num_groups", 2), floats{2, 4, 3}, floats{4}, floats{4}),
+		one("GroupNormalization", "groups", 18, attrs("num_groups", 2), floats{2, 4, 3}, floats{2}, floats{2}),
+		one("LogSoftmax", "last", 13, nil, floats{3, 4}), one("LogSoftmax", "axis 1", 13, attrs("axis", 1), floats{2, 3, 2}), one("LogSoftmax", "opset 7", 7, nil, floats{2, 3, 2}),
+	}
+}

@@ -86,8 +86,8 @@ func TestRunErrors(t *testing.T) {
 		want string
 	}{
 		{node("Div", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{0}, 1, 1)}, "division by zero"},
-		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{1}, 1, 1)}, "index 1 of a dimension of 1"},
-		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{-2}, 1)}, "index -2 of a dimension of 1"},
+		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{1}, 1, 1)}, "index 1 of axis 0"},
+		{node("Gather", "a b", "y"), []*onnx.Tensor{of(i64, []int64{1}, 1, 1), of(i64, []int64{-2}, 1)}, "index -2 of axis 0"},
 	} {
 		_, err := check.Infer(typedModel(w.node, w.in), w.in, 1)
 		if err == nil || !strings.Contains(err.Error(), w.want) || strings.Contains(err.Error(), "CPU") {

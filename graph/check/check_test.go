@@ -71,7 +71,7 @@ func TestRun(t *testing.T) {
 		{"type", "Relu", floats(1, 2), &onnx.Tensor{Type: onnx.TensorProto_DOUBLE, Shape: []int{1, 2}, Data: []float64{1, 2}}, check.Fail, "got type FLOAT, want DOUBLE"},
 		{"half", "Relu", half(1, 2), half(1.01, 2), check.Pass, ""},
 		{"beyond half", "Relu", half(1, 2), half(1.05, 2), check.Fail, "1 of 2"},
-		{"unsupported", "Hardmax", floats(1, 2), floats(0, 1), check.Unsupported, `operator "Hardmax" is not supported`},
+		{"unsupported", "NonMaxSuppression", floats(1, 2), floats(0, 1), check.Unsupported, `operator "NonMaxSuppression" is not supported`},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "case")

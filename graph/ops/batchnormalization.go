@@ -35,12 +35,12 @@ func readBatchNormalization(a *Attrs) Form {
 	if a.Outs > 1 {
 		a.fail("outputs for training are not supported; export the model for inference")
 	}
-	return &batchNormalization{epsilon: asWritten(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
+	return &batchNormalization{epsilon: decimal(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
 }
 
-// asWritten is the number with the fewest digits that rounds to v: the exporter had 1e-5,
+// decimal is the number with the fewest digits that rounds to v: the exporter had 1e-5,
 // not the float32 next to it.
-func asWritten(v float32) float64 {
+func decimal(v float32) float64 {
 	d, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
 	return d
 }

@@ -24,7 +24,7 @@ func readGather(a *Attrs) Form {
 		d, inner, src := data[along], numel(data[along+1:]), []int{}
 		for o := range numel(data[:along]) {
 			for _, i := range wholes(in[1]) {
-				k, err := indexOf(i, d)
+				k, err := indexOf(i, data, along)
 				if err != nil {
 					return nil, err
 				}

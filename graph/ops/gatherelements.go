@@ -55,7 +55,7 @@ func places(data []int, index *onnx.Tensor, along int) ([]int, error) {
 	own, value, src := strides(data), wholes(index), []int{}
 	var err error
 	eachIndex(index.Shape, func(at []int) {
-		k, e := indexOf(value[len(src)], data[along])
+		k, e := indexOf(value[len(src)], data, along)
 		if e != nil && err == nil {
 			err = e
 		}
@@ -70,10 +70,11 @@ func places(data []int, index *onnx.Tensor, along int) ([]int, error) {
 	return src, err
 }
 
-// indexOf resolves an index that counts from the end if it is negative.
-func indexOf(i int64, size int) (int, error) {
+// indexOf resolves an index of an axis that counts from the end if it is negative.
+func indexOf(i int64, shape []int, axis int) (int, error) {
+	size := shape[axis]
 	if i < int64(-size) || i >= int64(size) {
-		return 0, fmt.Errorf("index %d of a dimension of %d", i, size)
+		return 0, fmt.Errorf("index %d of axis %d, which has %d", i, axis, size)
 	}
 	if i < 0 {
 		i += int64(size)
@@ -111,7 +112,7 @@ func slicePlaces(data []int, index *onnx.Tensor, batch int) ([]int, error) {
 	for i := range len(value) / k {
 		s := i / max(each, 1) * numel(data[batch:])
 		for j := range k {
-			at, err := indexOf(value[i*k+j], data[batch+j])
+			at, err := indexOf(value[i*k+j], data, batch+j)
 			if err != nil {
 				return nil, err
 			}

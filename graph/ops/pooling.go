@@ -41,6 +41,9 @@ func readAveragePool(a *Attrs) Form {
 // https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html; opsets 1, 22
 func readGlobalAveragePool(*Attrs) Form { return &pool{name: "GlobalAveragePool", global: true} }
 
+// https://onnx.ai/onnx/operators/onnx__GlobalMaxPool.html; opsets 1, 22
+func readGlobalMaxPool(*Attrs) Form { return &pool{name: "GlobalMaxPool", max: true, global: true} }
+
 func (f *pool) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err
@@ -149,7 +152,7 @@ func (f *pool) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	if f.indices {
 		return nil, nil
 	}
-	if f.global {
+	if f.global && !f.max {
 		return []*gorgonia.Node{b.average(f.name, in[0], f.shape)}, nil
 	}
 	g, ok := f.pooling(f.n, f.c)

@@ -10,20 +10,24 @@ import (
 	"graft/onnx"
 )
 
-// softmax is exp(x)/sum(exp(x)) along an axis; before opset 13 along all dimensions
-// from the axis on.
-// https://onnx.ai/onnx/operators/onnx__Softmax.html; opsets 1, 11, 13
+// softmax is exp(x)/sum(exp(x)) along an axis, or its logarithm; before opset 13 along
+// all dimensions from the axis on.
+// https://onnx.ai/onnx/operators/onnx__Softmax.html, LogSoftmax; opsets 1, 11, 13
 type softmax struct {
+	name    string
 	axis    int
 	flatten bool // all dimensions from axis on
 	shape   []int
 }
 
-func readSoftmax(a *Attrs) Form {
+func readSoftmax(a *Attrs) Form    { return newSoftmax(a, "Softmax") }
+func readLogSoftmax(a *Attrs) Form { return newSoftmax(a, "LogSoftmax") }
+
+func newSoftmax(a *Attrs, name string) *softmax {
 	if a.Opset < 13 {
-		return &softmax{axis: a.Int("axis", 1), flatten: true}
+		return &softmax{name: name, axis: a.Int("axis", 1), flatten: true}
 	}
-	return &softmax{axis: a.Int("axis", -1)}
+	return &softmax{name: name, axis: a.Int("axis", -1)}
 }
 
 func (f *softmax) Infer(in []*Value) ([]*Value, error) {
@@ -62,7 +66,9 @@ func (f *softmax) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 			sum += y[at+j*inner]
 		}
 		for j := range width {
-			y[at+j*inner] /= sum
+			if y[at+j*inner] /= sum; f.name == "LogSoftmax" {
+				y[at+j*inner] = x[at+j*inner] - largest - math.Log(sum)
+			}
 		}
 	}
 	return []*onnx.Tensor{tensor64(in[0].Type, f.shape, y)}, nil
@@ -72,22 +78,26 @@ func (f *softmax) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	outer, width, inner := f.lines()
 	x := b.Node(in[0])
 	if inner == 1 {
-		return []*gorgonia.Node{b.softmax(x, denseShape(f.shape), outer, width)}, nil
+		return []*gorgonia.Node{b.softmax(f.name, x, denseShape(f.shape), outer, width)}, nil
 	}
 	// The axis goes last and comes back: [outer,width,inner] -> [outer,inner,width].
 	there, back := []int{outer, inner, width}, []int{outer, width, inner}
 	x = b.strided("Softmax.in", b.alias("Softmax.x", x, back), back, there, []int{width * inner, 1, inner}, 0)
-	y := b.softmax(x, there, outer*inner, width)
+	y := b.softmax(f.name, x, there, outer*inner, width)
 	y = b.strided("Softmax.out", y, there, back, []int{inner * width, 1, width}, 0)
 	return []*gorgonia.Node{b.alias("Softmax.y", y, slices.Clone(f.shape))}, nil
 }
 
-func (b *Builder) softmax(x *gorgonia.Node, shape []int, rows, width int) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "Softmax", Shape: shape,
-		Run: func(y []float32, x [][]float32) { kernel.Softmax(b.Pool, y, x[0], rows, width) },
+func (b *Builder) softmax(name string, x *gorgonia.Node, shape []int, rows, width int) *gorgonia.Node {
+	forward, backward := kernel.Softmax, kernel.SoftmaxBackward
+	if name == "LogSoftmax" {
+		forward, backward = kernel.LogSoftmax, kernel.LogSoftmaxBackward
+	}
+	return b.Apply(Kernel{Name: name, Shape: shape,
+		Run: func(y []float32, x [][]float32) { forward(b.Pool, y, x[0], rows, width) },
 		Grad: func(_ []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
-			return []*gorgonia.Node{b.Apply(Kernel{Name: "Softmax.dx", Shape: shape, Run: func(dx []float32, x [][]float32) {
-				kernel.SoftmaxBackward(b.Pool, dx, x[0], x[1], rows, width)
+			return []*gorgonia.Node{b.Apply(Kernel{Name: name + ".dx", Shape: shape, Run: func(dx []float32, x [][]float32) {
+				backward(b.Pool, dx, x[0], x[1], rows, width)
 			}}, y, dy)}
 		}}, x)
 }

@@ -36,23 +36,24 @@ type Pool struct {
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
 type tasks struct {
-	vector          vector
-	planes          planes
-	window          windowTask
-	softmax         softmax
-	update          update
-	copying         copying
-	rearranging     rearranging
-	normalisation   normalisation
-	laneSums        laneSums
-	sliding         sliding
-	winograd        winograd
-	winogradWeights winogradWeights
-	correlation     correlation
-	packing         packing
-	reduction       reduction
-	gemm            gemm
-	strided         strided
+	vector           vector
+	planes           planes
+	window           windowTask
+	softmax          softmax
+	update           update
+	copying          copying
+	rearranging      rearranging
+	normalisation    normalisation
+	laneSums         laneSums
+	sliding          sliding
+	winograd         winograd
+	winogradWeights  winogradWeights
+	correlation      correlation
+	packing          packing
+	reduction        reduction
+	rowNormalisation rowNormalisation
+	gemm             gemm
+	strided          strided
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
