@@ -27,8 +27,8 @@ drills: ## break trainings in every way, in the drills' long form; some of it as
 avx2: ## run the tests without AVX-512
 	GRAFT_REQUIRE_ISA=$${GRAFT_REQUIRE_ISA:+avx2} GODEBUG=cpu.avx512f=off CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
 
-noasm: ## run the tests without assembly
-	GRAFT_REQUIRE_ISA= CGO_ENABLED=0 $(GO) test -tags noasm $(TESTFLAGS) ./...
+noasm: ## run the tests without assembly, but for the long ones
+	GRAFT_REQUIRE_ISA= CGO_ENABLED=0 $(GO) test -short -tags noasm $(TESTFLAGS) ./...
 
 emulate: ## run the tests of kernels and files for arm64 and for s390x, which is big-endian; needs qemu-user
 	@for arch in arm64:aarch64 s390x:s390x; do \

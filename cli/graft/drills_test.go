@@ -48,6 +48,9 @@ var base = func() string { p, _ := filepath.Abs("../../models/base.onnx"); retur
 // newDrill makes the reference: ref.onnx from the run folder ref.
 func newDrill(t *testing.T, more ...string) *drill {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("trains over and over")
+	}
 	t.Parallel()
 	d := &drill{t: t, dir: t.TempDir()}
 	if err := drawPhotos(filepath.Join(d.dir, "photos")); err != nil {
