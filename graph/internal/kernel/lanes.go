@@ -10,7 +10,7 @@ func normalisePlain(y, x, residual, c []float32) {
 	scale, shift, lo, hi := c[:n], c[n:2*n], c[2*n:3*n], c[3*n:4*n]
 	for i, v := range x {
 		l := i % n
-		v = v*scale[l] + shift[l]
+		v = float32(float64(v)*float64(scale[l]) + float64(shift[l])) // rounded once
 		if residual != nil {
 			v += residual[i]
 		}
