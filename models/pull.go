@@ -347,7 +347,7 @@ func (p *pull) client() *http.Client {
 		return p.Client
 	}
 	return &http.Client{CheckRedirect: redirect, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true,
-		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: p.patience()}}
+		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 30 * time.Second}}
 }
 
 // redirect follows at most ten redirects, and none from https to http.
