@@ -79,7 +79,7 @@ func TestTorchBits(t *testing.T) {
 			hw := c.Size * c.Size
 			x := drawn(4, c.N*c.C*hw)
 			for i := range x {
-				x[i] = x[i]*3 + 0.5
+				x[i] = float32(x[i]*3) + 0.5 // rounded twice, as everywhere
 			}
 			mean, variance := drawn(5, c.C), drawn(6, c.C)
 			for i := range variance {
