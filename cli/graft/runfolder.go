@@ -112,7 +112,7 @@ func (r *runFolder) lock() error {
 	}
 	r.locked = f
 	who := fmt.Sprintf("pid %d since %s\n", os.Getpid(), time.Now().Format(time.DateTime))
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(who), 0)
 	}
 	if err != nil {

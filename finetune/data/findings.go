@@ -97,13 +97,6 @@ type place struct {
 func (p place) name() string { return p.set.Items[p.i].Name }
 func (p place) label() int   { return p.set.Items[p.i].Label }
 
-func (p place) class() string {
-	if l := p.label(); l >= 0 {
-		return p.set.Classes[l]
-	}
-	return ""
-}
-
 type checker struct {
 	o     CheckOptions
 	parts []namedSet

@@ -49,7 +49,7 @@ func (e *Events) Epoch(r Epoch) error {
 func (e *Events) head(step int64) []byte {
 	b := []byte{1<<3 | 1}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(e.now().UnixNano())/1e9))
-	b = append(b, 2<<3|0)
+	b = append(b, 2<<3) // a varint
 	return binary.AppendUvarint(b, uint64(step))
 }
 
