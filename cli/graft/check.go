@@ -34,8 +34,8 @@ Examples:
   graft check mine.onnx --against exported.onnx --data photos/val
   graft check models/ --rtol 1e-3 --atol 1e-4 --junit report.xml`,
 		Flags: []cli.Flag{
-			number("rtol", check.Default.Rtol, 0, math.Inf(1), "`R` relative tolerance", "1e-3; 2e-2 for float16 outputs"),
-			number("atol", check.Default.Atol, 0, math.Inf(1), "`A` absolute tolerance", "1e-4; 2e-2 for float16 outputs"),
+			number("rtol", check.Default.Rtol, 0, math.Inf(1), "`R` relative tolerance", "1e-3; 2e-2 for 16-bit float outputs"),
+			number("atol", check.Default.Atol, 0, math.Inf(1), "`A` absolute tolerance", "1e-4; 2e-2 for 16-bit float outputs"),
 			&cli.BoolFlag{Name: "allow-unsupported", Usage: "pass over tests that need an operator or type graft lacks"},
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
@@ -133,7 +133,7 @@ func (r *checkReport) report(c *cli.Context, u *ui) error {
 	return nil
 }
 
-// tolerances are those of float16 outputs and of all others: a flag that is given
+// tolerances are those of 16-bit float outputs and of all others: a flag that is given
 // holds for both.
 func tolerances(c *cli.Context) (tol, half check.Tolerance) {
 	tol, half = check.Default, check.Half
@@ -302,7 +302,7 @@ func (r checkReport) write(w io.Writer) error {
 	if r.unsupported > 0 {
 		skipped = fmt.Sprintf(", %d unsupported", r.unsupported)
 	}
-	_, err := fmt.Fprintf(w, "%d passed, %d failed%s (rtol %g, atol %g; float16 outputs rtol %g, atol %g)\n",
+	_, err := fmt.Fprintf(w, "%d passed, %d failed%s (rtol %g, atol %g; 16-bit float outputs rtol %g, atol %g)\n",
 		r.passed, r.failed, skipped, r.tol.Rtol, r.tol.Atol, r.half.Rtol, r.half.Atol)
 	return err
 }

@@ -160,7 +160,7 @@ func (c *Case) dataSet(m *onnx.ModelProto, dir string, o Options) error {
 	}
 	for i, w := range want {
 		t := o.Tolerance
-		if w.Type == onnx.TensorProto_FLOAT16 {
+		if half(w.Type) {
 			t = o.Half
 		}
 		if err := c.compare(got[i], w, t); err != nil {

@@ -23,7 +23,7 @@ type Tolerance struct {
 	Cosine float64
 }
 
-// Tolerances unless the user sets one. Half is for float16 outputs: other runtimes
+// Tolerances unless the user sets one. Half is for float16 and bfloat16 outputs: other runtimes
 // compute in half precision.
 var (
 	Default = Tolerance{Rtol: 1e-3, Atol: 1e-4}
@@ -191,4 +191,9 @@ func widen(t *onnx.Tensor) ([]float64, error) {
 		r[i] = float64(x)
 	}
 	return r, err
+}
+
+// half says whether a type has 16 bits, of which 11 or 8 are a number's.
+func half(t onnx.TensorProto_DataType) bool {
+	return t == onnx.TensorProto_FLOAT16 || t == onnx.TensorProto_BFLOAT16
 }

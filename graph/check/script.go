@@ -258,7 +258,7 @@ func (r *run) output(name string) (int, error) {
 
 func (r *run) compare(c *Case, got *onnx.Tensor, want Output) error {
 	tol := r.Tolerance
-	if got.Type == onnx.TensorProto_FLOAT16 {
+	if half(got.Type) {
 		tol = r.Half
 	}
 	tol = want.Nearness.over(r.file.Tolerance.over(tol))
