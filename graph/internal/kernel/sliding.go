@@ -223,7 +223,8 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 	if s.depthwise {
 		terms = len(c.places)
 	}
-	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes, lo: s.Lo, hi: s.Hi}
+	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes,
+		begin: s.Bias != nil && (s.depthwise || len(c.places) == 1), clamp: s.Clamp, lo: s.Lo, hi: s.Hi} // begins as PyTorch's
 	f := isa.tile
 	if s.depthwise {
 		f = isa.laneTile
@@ -237,6 +238,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 		if s.Bias != nil {
 			bias = s.Bias[block*isa.lanes:]
 		}
+		t.bias, t.taps, t.b = bias, s.chains[0].taps, weights
 		plane := (n*s.groups*s.outBlocks + block) * s.outSize
 		for i := i0; i < i1; i++ {
 			out := plane + (i*c.outStepH)*s.outRow + c.outTop*s.outRow + c.outLeft*isa.lanes
@@ -244,23 +246,33 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 			t.each(min(c.cols, s.pixels-i*c.cols), func(j int) {
 				o := out + j*t.cRow
 				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
-				t.bias, t.residual, t.add, t.clamp = bias, nil, false, false
-				t.begin = bias != nil && (s.depthwise || len(c.places) == 1) // as PyTorch's
-				for k := range s.chains {
-					if k == len(s.chains)-1 {
-						t.clamp = s.Clamp
-						if s.Residual != nil {
-							t.residual = s.Residual[o:]
-						}
-					}
-					t.taps, t.b = s.chains[k].taps, weights[s.chains[k].first*t.bStep:]
-					f(t)
-					t.bias, t.add, t.begin = nil, true, false
+				if s.Residual != nil {
+					t.residual = s.Residual[o:]
 				}
+				if len(s.chains) == 1 { // nothing changes from tile to tile
+					f(t)
+					return
+				}
+				s.chained(t, f, weights, bias)
 			})
 		}
 	}
 	*t = tile{}
+}
+
+// chained computes a tile chain by chain.
+func (s *sliding) chained(t *tile, f func(*tile), weights, bias []float32) {
+	residual, clamp, begin := t.residual, t.clamp, t.begin
+	t.residual, t.clamp = nil, false
+	for k, chain := range s.chains {
+		if k == len(s.chains)-1 {
+			t.residual, t.clamp = residual, clamp
+		}
+		t.taps, t.b = chain.taps, weights[chain.first*t.bStep:]
+		f(t)
+		t.bias, t.add, t.begin = nil, true, false
+	}
+	t.bias, t.add, t.begin = bias, false, begin
 }
 
 // copyBand copies rows of a plane of the input from row top on, zeros around it.
