@@ -115,6 +115,14 @@ func (d *drill) start(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &out
 }
 
+// await returns once a file is there, or when the run that makes it must have ended: the
+// file may have come and gone between two looks.
+func (d *drill) await(pause time.Duration, elem ...string) {
+	for end := time.Now().Add(5*time.Second + 5*d.took); !exists(d.path(elem...)) && time.Now().Before(end); {
+		time.Sleep(pause)
+	}
+}
+
 func (d *drill) path(elem ...string) string {
 	return filepath.Join(append([]string{d.dir}, elem...)...)
 }
@@ -240,12 +248,7 @@ func TestDrill1Steps(t *testing.T) {
 		"checkpoints/step-0000000060.ckpt", "checkpoints/step-0000000064.ckpt", "best.onnx"} {
 		run := "at-" + strings.NewReplacer("/", "-", ".", "-").Replace(sign)
 		cmd, out := d.start(append(d.args, "-o", run+".onnx", "--run", run)...)
-		for !exists(d.path(run, sign)) && cmd.ProcessState == nil {
-			time.Sleep(200 * time.Microsecond)
-			if syscall.Kill(cmd.Process.Pid, 0) != nil {
-				break
-			}
-		}
+		d.await(200*time.Microsecond, run, sign)
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()
 		d.clean(out.String())
@@ -325,9 +328,7 @@ func (d *drill) interrupted(run, out string) {
 	for range 20 {
 		os.RemoveAll(d.path(run))
 		cmd, _ := d.start(append(d.args, "-o", out, "--run", run)...)
-		for !exists(d.path(run, checkpointFolder, "step-0000000015.ckpt")) && syscall.Kill(cmd.Process.Pid, 0) == nil {
-			time.Sleep(time.Millisecond)
-		}
+		d.await(time.Millisecond, run, checkpointFolder, "step-0000000015.ckpt")
 		cmd.Process.Signal(syscall.SIGINT)
 		cmd.Wait()
 		if !cmd.ProcessState.Success() && len(d.checkpoints(run)) == 2 {
@@ -442,9 +443,7 @@ func TestDrill6(t *testing.T) {
 	d.equalsReference(fmt.Sprint("o", won, ".onnx"), "shared")
 
 	cmd, _ := d.start(append(d.args, "-o", "a.onnx", "--run", "a")...)
-	for !exists(d.path("a", "log.jsonl")) && syscall.Kill(cmd.Process.Pid, 0) == nil {
-		time.Sleep(time.Millisecond)
-	}
+	d.await(time.Millisecond, "a", "log.jsonl")
 	if status, out := d.run("finetune", "--resume", "a"); status == 1 && !strings.Contains(out, fmt.Sprint("in use by pid ", cmd.Process.Pid)) {
 		t.Errorf("the second one said\n%s", out)
 	}
