@@ -19,8 +19,6 @@ type Builder struct {
 	// outputs that are normalised by their batch.
 	Training        bool
 	BatchStatistics map[string]bool
-	// Exact keeps to direct sums where faster algorithms round more.
-	Exact bool
 	// Detached makes the kernels added from now on constant to the gradient: the loss
 	// does not depend on them.
 	Detached bool

@@ -132,7 +132,7 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	}
 	// Where the gradient passes, the sign of what lies near zero decides what learns:
 	// PyTorch's sums are taken there. Backward the error stays as small as it is.
-	k.fast = !b.Exact && g.WinogradPays() && !(b.Training && (b.NeedsGradient(k.args[0]) || b.NeedsGradient(k.w)))
+	k.fast = g.WinogradPays() && !(b.Training && (b.NeedsGradient(k.args[0]) || b.NeedsGradient(k.w)))
 	k.args = append(k.args, k.pack())
 	if bias != nil {
 		k.bias = len(k.args)
@@ -200,7 +200,7 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 	}
 	if need[1] {
 		run := kernel.ConvBackwardWeights
-		if !b.Exact && g.WinogradPays() {
+		if g.WinogradPays() {
 			run = kernel.ConvBackwardWeightsWinograd
 		}
 		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(),
@@ -220,7 +220,7 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 func (k *convolution) dataGradient(x, dy *gorgonia.Node) *gorgonia.Node {
 	b, g := k.b, k.g
 	size, pack, run := g.Packed(), kernel.PackWeightsData, kernel.ConvBackwardData
-	if !b.Exact && g.WinogradPays() {
+	if g.WinogradPays() {
 		size, pack, run = g.PackedWinograd(), kernel.PackWeightsDataWinograd, kernel.ConvBackwardDataWinograd
 	}
 	w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},

@@ -103,9 +103,7 @@ func (p *Pool) multiplyTiles(t winograd) {
 	if t.n*t.outH*t.outW*t.outBlocks == 0 {
 		return
 	}
-	t.down, t.right = (t.outH+3)/4, (t.outW+3)/4
-	t.width = 4*t.right + 2
-	t.pairs = (t.outBlocks + 1) / 2
+	t.cut()
 	t.uPlane = t.ins * t.outBlocks * isa.lanes
 	task := &p.tasks.winograd
 	if t.inBlocks*t.outBlocks*isa.lanes*isa.lanes <= winogradNear*256 && t.n*t.down >= 8 {
@@ -117,15 +115,9 @@ func (p *Pool) multiplyTiles(t winograd) {
 		*task = winograd{}
 		return
 	}
-	each := t.down * t.right
-	images := min(t.n, max(1, winogradPixels/(36*each*isa.lanes*(t.inBlocks+t.outBlocks))))
-	t.measure(images * each)
-	size := 36 * (t.vPlane + t.mPlane)
-	if cap(p.planes) < size {
-		p.planes = make([]float32, size)
-	}
-	t.v, t.m = p.planes[:36*t.vPlane], p.planes[36*t.vPlane:size]
-	t.shares = min(t.pairs, 4)
+	images, each := t.group(), t.down*t.right
+	planes := p.floats(36 * (t.vPlane + t.mPlane))
+	t.v, t.m = planes[:36*t.vPlane], planes[36*t.vPlane:]
 	for t.first = 0; t.first < t.n; t.first += images {
 		count := min(images, t.n-t.first)
 		t.tiles = count * each
@@ -135,6 +127,30 @@ func (p *Pool) multiplyTiles(t winograd) {
 		}
 	}
 	*task = winograd{}
+}
+
+// cut counts tiles and pairs of blocks.
+func (t *winograd) cut() {
+	t.down, t.right = (t.outH+3)/4, (t.outW+3)/4
+	t.width = 4*t.right + 2
+	t.pairs = (t.outBlocks + 1) / 2
+	t.shares = min(t.pairs, 4)
+}
+
+// group lays out planes for as many images as the last cache holds, and returns how many.
+func (t *winograd) group() int {
+	each := t.down * t.right
+	images := min(t.n, max(1, winogradPixels/(36*each*isa.lanes*(t.inBlocks+t.outBlocks))))
+	t.measure(images * each)
+	return images
+}
+
+// floats returns n elements that all workers may use during launches, uninitialised.
+func (p *Pool) floats(n int) []float32 {
+	if cap(p.planes) < n {
+		p.planes = make([]float32, n)
+	}
+	return p.planes[:n]
 }
 
 // measure lays out planes of so many tiles. A vector between planes keeps 36 streams

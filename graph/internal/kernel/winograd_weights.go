@@ -29,19 +29,11 @@ func (p *Pool) correlateTiles(t winogradWeights) {
 		clear(t.w)
 		return
 	}
-	t.down, t.right = (t.outH+3)/4, (t.outW+3)/4
-	t.width = 4*t.right + 2
-	t.pairs = (t.outBlocks + 1) / 2
+	t.cut()
 	t.uPlane = t.ins*t.outBlocks*isa.lanes + isa.lanes
-	each := t.down * t.right
-	images := min(t.n, max(1, winogradPixels/(36*each*isa.lanes*(t.inBlocks+t.outBlocks))))
-	t.measure(images * each)
-	size := 36 * (t.vPlane + t.mPlane + t.uPlane)
-	if cap(p.planes) < size {
-		p.planes = make([]float32, size)
-	}
-	t.v, t.m, t.u = p.planes[:36*t.vPlane], p.planes[36*t.vPlane:][:36*t.mPlane], p.planes[36*(t.vPlane+t.mPlane):size]
-	t.shares = min(t.pairs, 4)
+	images, each := t.group(), t.down*t.right
+	planes := p.floats(36 * (t.vPlane + t.mPlane + t.uPlane))
+	t.v, t.m, t.u = planes[:36*t.vPlane], planes[36*t.vPlane:][:36*t.mPlane], planes[36*(t.vPlane+t.mPlane):]
 	task := &p.tasks.winogradWeights
 	for t.first = 0; t.first < t.n; t.first += images {
 		count := min(images, t.n-t.first)
