@@ -9,7 +9,8 @@ package kernel
 // in the blocked layout. w is PackWeightsData's. Seen from dx this is a
 // convolution of dy. The rows and columns of dx fall into StrideH x StrideW
 // classes by their remainders; the pixels of one class meet the same taps of w,
-// each at a fixed place in dy.
+// each at a fixed place in dy. Where some meet none, the first class that does sets dx to 0
+// before it writes.
 func ConvBackwardData(p *Pool, g *Conv, dx, dy, w []float32) {
 	g.check()
 	if g.Narrow {
@@ -23,10 +24,16 @@ func ConvBackwardData(p *Pool, g *Conv, dx, dy, w []float32) {
 	s := newSliding(g, g.M, g.C)
 	s.inH, s.inW, s.outH, s.outW = g.OutH, g.OutW, g.H, g.W
 	s.in, s.out, s.w = dy, dx, w
+	g.classes(q, func(c class, _ []int) { s.clears = s.clears || len(c.places) == 0 })
 	g.classes(q, func(c class, _ []int) {
-		q.slide(s, c)
-		s.w = s.w[s.terms(len(c.places)):]
+		if len(c.places) > 0 && c.rows*c.cols > 0 {
+			q.slide(s, c)
+			s.w, s.clears = s.w[s.terms(len(c.places)):], false
+		}
 	})
+	if s.clears { // no class wrote
+		clear(dx[:g.input()])
+	}
 }
 
 // classes calls f with each class of dx and the numbers of its taps.

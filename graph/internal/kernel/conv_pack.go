@@ -12,11 +12,11 @@ func (g *Conv) Packed() int {
 	return max(forward, backward)
 }
 
-// packing brings w [M,C/Group,K] into the order in which tiles read it, a pair of
-// blocks of output channels an item:
+// packing brings w [M,C/Group,K] into the order in which tiles read it, a panel of
+// output channels an item:
 //
-//	for pair, block of input channels, tap, input channel of the block:
-//	  packed[…] = the weights of the pair's output channels, side by side
+//	for panel, block of input channels, tap, input channel of the block:
+//	  packed[…] = the weights of the panel's output channels, side by side
 //
 // Lanes without a channel, and the weights between taken-together groups, are 0.
 type packing struct {
@@ -79,13 +79,13 @@ func (p *Pool) pack(t packing, which []int) {
 		t.ins, t.outs = g.M, g.C
 	}
 	groups := g.groups()
-	pairs := 1
+	items := groups
 	if !g.depthwise() {
 		t.ins, t.outs = t.ins/groups, t.outs/groups
-		pairs = (Blocks(t.outs) + 1) / 2
+		items *= panels(Blocks(t.outs))
 	}
 	p.tasks.packing = t
-	p.launch(&p.tasks.packing, groups*pairs, 1)
+	p.launch(&p.tasks.packing, items, 1)
 	p.tasks.packing = packing{}
 }
 
@@ -123,16 +123,17 @@ func (t *packing) lanes(block int) {
 	}
 }
 
-// grouped packs a pair of blocks one by one: most weights between the groups that
+// grouped packs a panel element by element: most weights between the groups that
 // are taken together are zero.
 func (t *packing) grouped(i int) {
 	g := &t.g
 	k, cg, mg := g.KernelH*g.KernelW, g.C/g.Group, g.M/g.Group
-	pairs := (Blocks(t.outs) + 1) / 2
-	group, pair := i/pairs, i%pairs
-	t.rows(group, pair, func(row []float32, in, tap int) {
+	n := panels(Blocks(t.outs))
+	group, i := i/n, i%n
+	first, _ := panel(Blocks(t.outs), i)
+	t.rows(group, i, func(row []float32, in, tap int) {
 		for l := range row {
-			out := 2*pair*isa.lanes + l
+			out := first*isa.lanes + l
 			m, c := group*t.outs+out, group*t.ins+in
 			if t.back {
 				m, c = c, m
@@ -151,10 +152,11 @@ func (t *packing) grouped(i int) {
 	})
 }
 
-// rows calls f with the packed rows of a pair: one for each input channel and tap.
-func (t *packing) rows(group, pair int, f func(row []float32, in, tap int)) {
-	width := min(2, Blocks(t.outs)-2*pair) * isa.lanes
-	at := (group*Blocks(t.outs) + 2*pair) * isa.lanes * t.ins * len(t.which)
+// rows calls f with the packed rows of a panel: one for each input channel and tap.
+func (t *packing) rows(group, i int, f func(row []float32, in, tap int)) {
+	from, to := panel(Blocks(t.outs), i)
+	width := (to - from) * isa.lanes
+	at := (group*Blocks(t.outs) + from) * isa.lanes * t.ins * len(t.which)
 	for first := 0; first < t.ins; first += t.inLanes {
 		for _, tap := range t.which {
 			for in := first; in < min(first+t.inLanes, t.ins); in++ {
@@ -165,12 +167,12 @@ func (t *packing) rows(group, pair int, f func(row []float32, in, tap int)) {
 	}
 }
 
-// dense packs a pair of blocks of an ungrouped convolution by transposing.
-func (t *packing) dense(w *worker, pair int) {
+// dense packs a panel of an ungrouped convolution by transposing.
+func (t *packing) dense(w *worker, i int) {
 	g := &t.g
 	k := g.KernelH * g.KernelW
-	first := 2 * pair * isa.lanes
-	width := min(2, Blocks(t.outs)-2*pair) * isa.lanes
+	from, to := panel(Blocks(t.outs), i)
+	first, width := from*isa.lanes, (to-from)*isa.lanes
 	outs := min(width, t.outs-first)
 	scratch := w.floats(2 * width * t.inLanes * k)
 	at := first * t.ins * len(t.which)

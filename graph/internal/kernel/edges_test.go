@@ -13,9 +13,9 @@ import (
 // and such numbers of pixels in a row and in a plane.
 func edgeConvs() []Conv {
 	var cases []Conv
-	widths := around(isa.rows)
+	widths := aroundRows()
 	for i, c := range around(isa.lanes) {
-		for j, m := range around(isa.lanes) {
+		for j, m := range append(around(isa.lanes), 4*isa.lanes+1) { // 5 blocks are two panels or three
 			g := square(2, c, 3, m, 3, 1, 1, 1)
 			g.W = widths[(i+j)%len(widths)]
 			cases = append(cases, sized(g))
@@ -39,9 +39,9 @@ func edgeConvs() []Conv {
 func edgeWindows() []Window {
 	var cases []Window
 	channels := around(isa.lanes)
-	for i, w := range around(isa.rows) {
+	for i, w := range aroundRows() {
 		for stride := 1; stride <= 2; stride++ {
-			cases = append(cases, Window{N: 2, C: channels[i], H: 4, W: stride * w, OutH: 4, OutW: w, KernelH: 3, KernelW: 3,
+			cases = append(cases, Window{N: 2, C: channels[i%len(channels)], H: 4, W: stride * w, OutH: 4, OutW: w, KernelH: 3, KernelW: 3,
 				StrideH: 1, StrideW: stride, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1})
 		}
 	}
@@ -62,7 +62,7 @@ func edgePlanes() [][3]int {
 // edgeProducts are m, n, k with such numbers of rows and columns.
 func edgeProducts() [][3]int {
 	var sizes [][3]int
-	for _, m := range around(isa.rows) {
+	for _, m := range aroundRows() {
 		for _, n := range around(isa.lanes) {
 			sizes = append(sizes, [3]int{m, n, 5})
 		}

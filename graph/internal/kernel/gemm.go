@@ -31,10 +31,10 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
 		t.m, t.n = n, m
 	}
-	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows)
+	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows[1])
 	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.lanes)
 	if t.nBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
-		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*t.nBlocks/leastTasks), isa.rows)
+		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*t.nBlocks/leastTasks), isa.rows[1])
 	}
 	q := p.acquire()
 	q.tasks.gemm = t

@@ -4,8 +4,8 @@ package kernel
 // set. Each sum is computed in one order, whatever the size of its tile.
 type loops struct {
 	name  string
-	lanes int // of a vector, and of a block in the blocked layout
-	rows  int // of the largest tile
+	lanes int   // of a vector, and of a block in the blocked layout
+	rows  []int // of the largest tile of 1, 2, ... blocks
 
 	tile, laneTile, mostTile func(t *tile)
 	// transpose is transposePlain.
@@ -34,7 +34,7 @@ var isa = implementations()[0]
 
 // plain needs no instruction set.
 var plain = &loops{
-	name: "plain", lanes: plainLanes, rows: 8,
+	name: "plain", lanes: plainLanes, rows: []int{8, 8},
 	tile: tilePlain, laneTile: lanesPlain, mostTile: mostPlain, transpose: transposePlain, peak: peakPlain,
 	normalise: normalisePlain, normaliseBackward: normaliseBackwardPlain, gate: gatePlain, moments: momentsPlain, deviations: deviationsPlain,
 	maxPoolBackward: maxPoolBackwardPlain,

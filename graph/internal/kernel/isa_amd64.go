@@ -25,7 +25,7 @@ func implementations() []*loops {
 
 var (
 	avx2 = &loops{
-		name: "avx2", lanes: 8, rows: 6, transpose: transposeVectors,
+		name: "avx2", lanes: 8, rows: []int{12, 6, 4}, transpose: transposeVectors,
 		tile:     func(t *tile) { tileAVX2((*byte)(unsafe.Pointer(t))) },
 		laneTile: func(t *tile) { lanesAVX2((*byte)(unsafe.Pointer(t))) },
 		mostTile: func(t *tile) { mostAVX2((*byte)(unsafe.Pointer(t))) },
@@ -62,7 +62,7 @@ var (
 		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward), add: inVectors(addAVX2, add),
 	}
 	avx512 = &loops{
-		name: "avx512", lanes: 16, rows: 14, transpose: transposeVectors,
+		name: "avx512", lanes: 16, rows: []int{14, 14}, transpose: transposeVectors,
 		tile:     func(t *tile) { tileAVX512((*byte)(unsafe.Pointer(t))) },
 		laneTile: func(t *tile) { lanesAVX512((*byte)(unsafe.Pointer(t))) },
 		mostTile: func(t *tile) { mostAVX512((*byte)(unsafe.Pointer(t))) },

@@ -10,8 +10,22 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    192(AX), CX
 	MOVQ    200(AX), AX
+	CMPQ    AX, $0x03
+	JEQ     blocks3
 	CMPQ    AX, $0x02
 	JEQ     blocks2
+	CMPQ    CX, $0x0c
+	JEQ     rows12x1
+	CMPQ    CX, $0x0b
+	JEQ     rows11x1
+	CMPQ    CX, $0x0a
+	JEQ     rows10x1
+	CMPQ    CX, $0x09
+	JEQ     rows9x1
+	CMPQ    CX, $0x08
+	JEQ     rows8x1
+	CMPQ    CX, $0x07
+	JEQ     rows7x1
 	CMPQ    CX, $0x06
 	JEQ     rows6x1
 	CMPQ    CX, $0x05
@@ -834,6 +848,1398 @@ body6x1limited:
 	VMOVUPS Y4, (AX)
 	ADDQ    DX, AX
 	VMOVUPS Y5, (AX)
+	VZEROUPPER
+	RET
+
+rows7x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	JMP     body7x1started
+
+body7x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+body7x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body7x1finish
+
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS      (DX), Y7
+	VBROADCASTSS (R9), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS (R9)(CX*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS (R9)(CX*2), Y10
+	VFMADD231PS  Y7, Y10, Y2
+	VBROADCASTSS (R10), Y11
+	VFMADD231PS  Y7, Y11, Y3
+	VBROADCASTSS (R10)(CX*1), Y12
+	VFMADD231PS  Y7, Y12, Y4
+	VBROADCASTSS (R10)(CX*2), Y13
+	VFMADD231PS  Y7, Y13, Y5
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y7, Y14, Y6
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         R8
+	JNZ          body7x1term
+	DECQ         AX
+	JNZ          body7x1tap
+
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Y7
+	VADDPS  Y7, Y0, Y0
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y2, Y2
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y4, Y4
+	VADDPS  Y7, Y5, Y5
+	VADDPS  Y7, Y6, Y6
+
+body7x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body7x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+
+body7x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body7x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+
+body7x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body7x1limited
+	VBROADCASTSS 212(AX), Y7
+	VBROADCASTSS 216(AX), Y8
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y7, Y6
+	VMINPS       Y6, Y8, Y6
+
+body7x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VZEROUPPER
+	RET
+
+rows8x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	JMP     body8x1started
+
+body8x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+body8x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body8x1finish
+
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS      (DX), Y8
+	VBROADCASTSS (R9), Y9
+	VFMADD231PS  Y8, Y9, Y0
+	VBROADCASTSS (R9)(CX*1), Y10
+	VFMADD231PS  Y8, Y10, Y1
+	VBROADCASTSS (R9)(CX*2), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VBROADCASTSS (R10), Y12
+	VFMADD231PS  Y8, Y12, Y3
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VBROADCASTSS (R10)(CX*2), Y14
+	VFMADD231PS  Y8, Y14, Y5
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y8, Y15, Y6
+	VBROADCASTSS (R11)(CX*1), Y9
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         R8
+	JNZ          body8x1term
+	DECQ         AX
+	JNZ          body8x1tap
+
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+body8x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body8x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+
+body8x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body8x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+
+body8x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body8x1limited
+	VBROADCASTSS 212(AX), Y8
+	VBROADCASTSS 216(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
+
+body8x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	VZEROUPPER
+	RET
+
+rows9x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	JMP     body9x1started
+
+body9x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+body9x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body9x1finish
+
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS      (DX), Y9
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y9, Y10, Y0
+	VBROADCASTSS (R9)(CX*1), Y11
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS (R9)(CX*2), Y12
+	VFMADD231PS  Y9, Y12, Y2
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VBROADCASTSS (R10)(CX*1), Y14
+	VFMADD231PS  Y9, Y14, Y4
+	VBROADCASTSS (R10)(CX*2), Y15
+	VFMADD231PS  Y9, Y15, Y5
+	VBROADCASTSS (R11), Y10
+	VFMADD231PS  Y9, Y10, Y6
+	VBROADCASTSS (R11)(CX*1), Y11
+	VFMADD231PS  Y9, Y11, Y7
+	VBROADCASTSS (R11)(CX*2), Y12
+	VFMADD231PS  Y9, Y12, Y8
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         R8
+	JNZ          body9x1term
+	DECQ         AX
+	JNZ          body9x1tap
+
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Y9
+	VADDPS  Y9, Y0, Y0
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y9, Y2, Y2
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y4, Y4
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y9, Y6, Y6
+	VADDPS  Y9, Y7, Y7
+	VADDPS  Y9, Y8, Y8
+
+body9x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body9x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+
+body9x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body9x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+
+body9x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body9x1limited
+	VBROADCASTSS 212(AX), Y9
+	VBROADCASTSS 216(AX), Y10
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VMINPS       Y8, Y10, Y8
+
+body9x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	VZEROUPPER
+	RET
+
+rows10x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	JMP     body10x1started
+
+body10x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+body10x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body10x1finish
+
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS      (DX), Y10
+	VBROADCASTSS (R9), Y11
+	VFMADD231PS  Y10, Y11, Y0
+	VBROADCASTSS (R9)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y1
+	VBROADCASTSS (R9)(CX*2), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y10, Y14, Y3
+	VBROADCASTSS (R10)(CX*1), Y15
+	VFMADD231PS  Y10, Y15, Y4
+	VBROADCASTSS (R10)(CX*2), Y11
+	VFMADD231PS  Y10, Y11, Y5
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VBROADCASTSS (R11)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y7
+	VBROADCASTSS (R11)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y8
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y10, Y15, Y9
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         R8
+	JNZ          body10x1term
+	DECQ         AX
+	JNZ          body10x1tap
+
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y1, Y1
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y3, Y3
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y5, Y5
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y7, Y7
+	VADDPS  Y10, Y8, Y8
+	VADDPS  Y10, Y9, Y9
+
+body10x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body10x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+
+body10x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body10x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+
+body10x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body10x1limited
+	VBROADCASTSS 212(AX), Y10
+	VBROADCASTSS 216(AX), Y11
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y11, Y9
+
+body10x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	VZEROUPPER
+	RET
+
+rows11x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	VMOVUPS (CX), Y10
+	JMP     body11x1started
+
+body11x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+
+body11x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS      (DX), Y11
+	VBROADCASTSS (R9), Y12
+	VFMADD231PS  Y11, Y12, Y0
+	VBROADCASTSS (R9)(CX*1), Y13
+	VFMADD231PS  Y11, Y13, Y1
+	VBROADCASTSS (R9)(CX*2), Y14
+	VFMADD231PS  Y11, Y14, Y2
+	VBROADCASTSS (R10), Y15
+	VFMADD231PS  Y11, Y15, Y3
+	VBROADCASTSS (R10)(CX*1), Y12
+	VFMADD231PS  Y11, Y12, Y4
+	VBROADCASTSS (R10)(CX*2), Y13
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  Y11, Y14, Y6
+	VBROADCASTSS (R11)(CX*1), Y15
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (R11)(CX*2), Y12
+	VFMADD231PS  Y11, Y12, Y8
+	VBROADCASTSS (R12), Y13
+	VFMADD231PS  Y11, Y13, Y9
+	VBROADCASTSS (R12)(CX*1), Y14
+	VFMADD231PS  Y11, Y14, Y10
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         R8
+	JNZ          body11x1term
+	DECQ         AX
+	JNZ          body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Y11
+	VADDPS  Y11, Y0, Y0
+	VADDPS  Y11, Y1, Y1
+	VADDPS  Y11, Y2, Y2
+	VADDPS  Y11, Y3, Y3
+	VADDPS  Y11, Y4, Y4
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y6, Y6
+	VADDPS  Y11, Y7, Y7
+	VADDPS  Y11, Y8, Y8
+	VADDPS  Y11, Y9, Y9
+	VADDPS  Y11, Y10, Y10
+
+body11x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body11x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+
+body11x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body11x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+
+body11x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body11x1limited
+	VBROADCASTSS 212(AX), Y11
+	VBROADCASTSS 216(AX), Y12
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y11, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y11, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y11, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y11, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y11, Y9
+	VMINPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y11, Y10
+	VMINPS       Y10, Y12, Y10
+
+body11x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	VMOVUPS (CX), Y10
+	VMOVUPS (CX), Y11
+	JMP     body12x1started
+
+body12x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+body12x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body12x1finish
+
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS      (DX), Y12
+	VBROADCASTSS (R9), Y13
+	VFMADD231PS  Y12, Y13, Y0
+	VBROADCASTSS (R9)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VBROADCASTSS (R9)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y12, Y13, Y3
+	VBROADCASTSS (R10)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VBROADCASTSS (R10)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y5
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  Y12, Y13, Y6
+	VBROADCASTSS (R11)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y7
+	VBROADCASTSS (R11)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y8
+	VBROADCASTSS (R12), Y13
+	VFMADD231PS  Y12, Y13, Y9
+	VBROADCASTSS (R12)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VBROADCASTSS (R12)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y11
+	ADDQ         SI, DX
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         R8
+	JNZ          body12x1term
+	DECQ         AX
+	JNZ          body12x1tap
+
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y5, Y5
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y7, Y7
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y9, Y9
+	VADDPS  Y12, Y10, Y10
+	VADDPS  Y12, Y11, Y11
+
+body12x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body12x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+	ADDQ   DX, BX
+	VADDPS (BX), Y11, Y11
+
+body12x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body12x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+	ADDQ   DX, BX
+	VADDPS (BX), Y11, Y11
+
+body12x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body12x1limited
+	VBROADCASTSS 212(AX), Y12
+	VBROADCASTSS 216(AX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
+
+body12x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y11, (AX)
 	VZEROUPPER
 	RET
 
@@ -1885,11 +3291,726 @@ body6x2limited:
 	VZEROUPPER
 	RET
 
+blocks3:
+	CMPQ    CX, $0x04
+	JEQ     rows4x3
+	CMPQ    CX, $0x03
+	JEQ     rows3x3
+	CMPQ    CX, $0x02
+	JEQ     rows2x3
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body1x3anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS (CX)(DX*2), Y2
+	JMP     body1x3started
+
+body1x3anew:
+	CMPB    211(AX), $0x00
+	JEQ     body1x3zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	JMP     body1x3started
+
+body1x3zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+
+body1x3started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), CX
+	MOVQ  160(AX), DX
+	SHLQ  $0x02, DX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body1x3finish
+
+body1x3tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+
+body1x3term:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      (CX)(DX*1), Y4
+	VMOVUPS      (CX)(DX*2), Y5
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         SI, CX
+	ADDQ         BX, R9
+	DECQ         R8
+	JNZ          body1x3term
+	DECQ         AX
+	JNZ          body1x3tap
+
+body1x3finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), DX
+	SHLQ    $0x02, DX
+	CMPB    211(AX), $0x00
+	JNE     body1x3biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body1x3biased
+	VMOVUPS (BX), Y3
+	VADDPS  Y3, Y0, Y0
+	VMOVUPS 32(BX), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(BX), Y5
+	VADDPS  Y5, Y2, Y2
+
+body1x3biased:
+	CMPB   208(AX), $0x00
+	JEQ    body1x3added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS (BX)(DX*1), Y1, Y1
+	VADDPS (BX)(DX*2), Y2, Y2
+
+body1x3added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body1x3summed
+	VADDPS (BX), Y0, Y0
+	VADDPS (BX)(DX*1), Y1, Y1
+	VADDPS (BX)(DX*2), Y2, Y2
+
+body1x3summed:
+	CMPB         209(AX), $0x00
+	JEQ          body1x3limited
+	VBROADCASTSS 212(AX), Y3
+	VBROADCASTSS 216(AX), Y6
+	VMAXPS       Y0, Y3, Y0
+	VMINPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y6, Y2
+
+body1x3limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(DX*1)
+	VMOVUPS Y2, (AX)(DX*2)
+	VZEROUPPER
+	RET
+
+rows2x3:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body2x3anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	VMOVUPS (CX)(BX*2), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX)(BX*1), Y4
+	VMOVUPS (CX)(BX*2), Y5
+	JMP     body2x3started
+
+body2x3anew:
+	CMPB    211(AX), $0x00
+	JEQ     body2x3zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y3
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y4
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 64(CX), Y5
+	JMP     body2x3started
+
+body2x3zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+body2x3started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body2x3finish
+
+body2x3tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+
+body2x3term:
+	VMOVUPS      (DX), Y6
+	VMOVUPS      (DX)(BX*1), Y7
+	VMOVUPS      (DX)(BX*2), Y8
+	VBROADCASTSS (R10), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R10)(CX*1), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body2x3term
+	DECQ         AX
+	JNZ          body2x3tap
+
+body2x3finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body2x3biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body2x3biased
+	VMOVUPS (SI), Y6
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y6, Y3, Y3
+	VMOVUPS 32(SI), Y7
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y4, Y4
+	VMOVUPS 64(SI), Y8
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y5, Y5
+
+body2x3biased:
+	CMPB   208(AX), $0x00
+	JEQ    body2x3added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+
+body2x3added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body2x3summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+
+body2x3summed:
+	CMPB         209(AX), $0x00
+	JEQ          body2x3limited
+	VBROADCASTSS 212(AX), Y6
+	VBROADCASTSS 216(AX), Y9
+	VMAXPS       Y0, Y6, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y6, Y5
+	VMINPS       Y5, Y9, Y5
+
+body2x3limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(BX*1)
+	VMOVUPS Y2, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, (AX)(BX*1)
+	VMOVUPS Y5, (AX)(BX*2)
+	VZEROUPPER
+	RET
+
+rows3x3:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body3x3anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	VMOVUPS (CX)(BX*2), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX)(BX*1), Y4
+	VMOVUPS (CX)(BX*2), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	VMOVUPS (CX)(BX*2), Y8
+	JMP     body3x3started
+
+body3x3anew:
+	CMPB    211(AX), $0x00
+	JEQ     body3x3zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y4
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 64(CX), Y5
+	VMOVUPS 64(CX), Y8
+	JMP     body3x3started
+
+body3x3zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+body3x3started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body3x3finish
+
+body3x3tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+
+body3x3term:
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DX)(BX*1), Y10
+	VMOVUPS      (DX)(BX*2), Y11
+	VBROADCASTSS (R10), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (R10)(CX*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS (R10)(CX*2), Y14
+	VFMADD231PS  Y9, Y14, Y6
+	VFMADD231PS  Y10, Y14, Y7
+	VFMADD231PS  Y11, Y14, Y8
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	DECQ         R9
+	JNZ          body3x3term
+	DECQ         AX
+	JNZ          body3x3tap
+
+body3x3finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body3x3biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body3x3biased
+	VMOVUPS (SI), Y9
+	VADDPS  Y9, Y0, Y0
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y6, Y6
+	VMOVUPS 32(SI), Y10
+	VADDPS  Y10, Y1, Y1
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y7, Y7
+	VMOVUPS 64(SI), Y11
+	VADDPS  Y11, Y2, Y2
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y8, Y8
+
+body3x3biased:
+	CMPB   208(AX), $0x00
+	JEQ    body3x3added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	VADDPS (SI)(BX*2), Y8, Y8
+
+body3x3added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body3x3summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	VADDPS (SI)(BX*2), Y8, Y8
+
+body3x3summed:
+	CMPB         209(AX), $0x00
+	JEQ          body3x3limited
+	VBROADCASTSS 212(AX), Y9
+	VBROADCASTSS 216(AX), Y12
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y9, Y8
+	VMINPS       Y8, Y12, Y8
+
+body3x3limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(BX*1)
+	VMOVUPS Y2, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, (AX)(BX*1)
+	VMOVUPS Y5, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, (AX)(BX*1)
+	VMOVUPS Y8, (AX)(BX*2)
+	VZEROUPPER
+	RET
+
+rows4x3:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body4x3anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(BX*1), Y1
+	VMOVUPS (CX)(BX*2), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX)(BX*1), Y4
+	VMOVUPS (CX)(BX*2), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX)(BX*1), Y7
+	VMOVUPS (CX)(BX*2), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	VMOVUPS (CX)(BX*1), Y10
+	VMOVUPS (CX)(BX*2), Y11
+	JMP     body4x3started
+
+body4x3anew:
+	CMPB    211(AX), $0x00
+	JEQ     body4x3zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y9
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(CX), Y4
+	VMOVUPS 32(CX), Y7
+	VMOVUPS 32(CX), Y10
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 64(CX), Y5
+	VMOVUPS 64(CX), Y8
+	VMOVUPS 64(CX), Y11
+	JMP     body4x3started
+
+body4x3zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+body4x3started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  152(AX), DI
+	SHLQ  $0x02, DI
+	MOVQ  168(AX), R8
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body4x3finish
+
+body4x3tap:
+	MOVQ (R8), R10
+	MOVQ 8(R8), R9
+	ADDQ $0x10, R8
+	MOVQ t+0(FP), R11
+	MOVQ 88(R11), R11
+	LEAQ (R11)(R10*4), R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body4x3term:
+	VMOVUPS      (DX), Y12
+	VMOVUPS      (DX)(BX*1), Y13
+	VMOVUPS      (DX)(BX*2), Y14
+	VBROADCASTSS (R10), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (R10)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (R10)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R11), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         DI, DX
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	DECQ         R9
+	JNZ          body4x3term
+	DECQ         AX
+	JNZ          body4x3tap
+
+body4x3finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body4x3biased
+	MOVQ    40(AX), SI
+	TESTQ   SI, SI
+	JZ      body4x3biased
+	VMOVUPS (SI), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS 32(SI), Y13
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y13, Y4, Y4
+	VADDPS  Y13, Y7, Y7
+	VADDPS  Y13, Y10, Y10
+	VMOVUPS 64(SI), Y14
+	VADDPS  Y14, Y2, Y2
+	VADDPS  Y14, Y5, Y5
+	VADDPS  Y14, Y8, Y8
+	VADDPS  Y14, Y11, Y11
+
+body4x3biased:
+	CMPB   208(AX), $0x00
+	JEQ    body4x3added
+	MOVQ   CX, SI
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	VADDPS (SI)(BX*2), Y8, Y8
+	ADDQ   DX, SI
+	VADDPS (SI), Y9, Y9
+	VADDPS (SI)(BX*1), Y10, Y10
+	VADDPS (SI)(BX*2), Y11, Y11
+
+body4x3added:
+	MOVQ   64(AX), SI
+	TESTQ  SI, SI
+	JZ     body4x3summed
+	VADDPS (SI), Y0, Y0
+	VADDPS (SI)(BX*1), Y1, Y1
+	VADDPS (SI)(BX*2), Y2, Y2
+	ADDQ   DX, SI
+	VADDPS (SI), Y3, Y3
+	VADDPS (SI)(BX*1), Y4, Y4
+	VADDPS (SI)(BX*2), Y5, Y5
+	ADDQ   DX, SI
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(BX*1), Y7, Y7
+	VADDPS (SI)(BX*2), Y8, Y8
+	ADDQ   DX, SI
+	VADDPS (SI), Y9, Y9
+	VADDPS (SI)(BX*1), Y10, Y10
+	VADDPS (SI)(BX*2), Y11, Y11
+
+body4x3summed:
+	CMPB         209(AX), $0x00
+	JEQ          body4x3limited
+	VBROADCASTSS 212(AX), Y12
+	VBROADCASTSS 216(AX), Y15
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y15, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y15, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y15, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y15, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y15, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y15, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y15, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y15, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y15, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y15, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y15, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y15, Y11
+
+body4x3limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(BX*1)
+	VMOVUPS Y2, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, (AX)(BX*1)
+	VMOVUPS Y5, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, (AX)(BX*1)
+	VMOVUPS Y8, (AX)(BX*2)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	VMOVUPS Y10, (AX)(BX*1)
+	VMOVUPS Y11, (AX)(BX*2)
+	VZEROUPPER
+	RET
+
 // func lanesAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·lanesAVX2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), AX
 	MOVQ    192(AX), AX
+	CMPQ    AX, $0x0c
+	JEQ     rows12x1
+	CMPQ    AX, $0x0b
+	JEQ     rows11x1
+	CMPQ    AX, $0x0a
+	JEQ     rows10x1
+	CMPQ    AX, $0x09
+	JEQ     rows9x1
+	CMPQ    AX, $0x08
+	JEQ     rows8x1
+	CMPQ    AX, $0x07
+	JEQ     rows7x1
 	CMPQ    AX, $0x06
 	JEQ     rows6x1
 	CMPQ    AX, $0x05
@@ -2694,11 +4815,1358 @@ body6x1limited:
 	VZEROUPPER
 	RET
 
+rows7x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body7x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	JMP     body7x1started
+
+body7x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body7x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	JMP     body7x1started
+
+body7x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+
+body7x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body7x1finish
+
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS     (DX), Y7
+	VFMADD231PS (R9), Y7, Y0
+	VFMADD231PS (R9)(CX*1), Y7, Y1
+	VFMADD231PS (R9)(CX*2), Y7, Y2
+	VFMADD231PS (R10), Y7, Y3
+	VFMADD231PS (R10)(CX*1), Y7, Y4
+	VFMADD231PS (R10)(CX*2), Y7, Y5
+	VFMADD231PS (R11), Y7, Y6
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body7x1term
+	DECQ        AX
+	JNZ         body7x1tap
+
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body7x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body7x1biased
+	VMOVUPS (BX), Y7
+	VADDPS  Y7, Y0, Y0
+	VADDPS  Y7, Y1, Y1
+	VADDPS  Y7, Y2, Y2
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y7, Y4, Y4
+	VADDPS  Y7, Y5, Y5
+	VADDPS  Y7, Y6, Y6
+
+body7x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body7x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+
+body7x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body7x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+
+body7x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body7x1limited
+	VBROADCASTSS 212(AX), Y7
+	VBROADCASTSS 216(AX), Y8
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y7, Y6
+	VMINPS       Y6, Y8, Y6
+
+body7x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VZEROUPPER
+	RET
+
+rows8x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body8x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	JMP     body8x1started
+
+body8x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body8x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	JMP     body8x1started
+
+body8x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+body8x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body8x1finish
+
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS     (DX), Y8
+	VFMADD231PS (R9), Y8, Y0
+	VFMADD231PS (R9)(CX*1), Y8, Y1
+	VFMADD231PS (R9)(CX*2), Y8, Y2
+	VFMADD231PS (R10), Y8, Y3
+	VFMADD231PS (R10)(CX*1), Y8, Y4
+	VFMADD231PS (R10)(CX*2), Y8, Y5
+	VFMADD231PS (R11), Y8, Y6
+	VFMADD231PS (R11)(CX*1), Y8, Y7
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body8x1term
+	DECQ        AX
+	JNZ         body8x1tap
+
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body8x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body8x1biased
+	VMOVUPS (BX), Y8
+	VADDPS  Y8, Y0, Y0
+	VADDPS  Y8, Y1, Y1
+	VADDPS  Y8, Y2, Y2
+	VADDPS  Y8, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	VADDPS  Y8, Y5, Y5
+	VADDPS  Y8, Y6, Y6
+	VADDPS  Y8, Y7, Y7
+
+body8x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body8x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+
+body8x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body8x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+
+body8x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body8x1limited
+	VBROADCASTSS 212(AX), Y8
+	VBROADCASTSS 216(AX), Y9
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y9, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMINPS       Y2, Y9, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y9, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y9, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMINPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y8, Y7
+	VMINPS       Y7, Y9, Y7
+
+body8x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	VZEROUPPER
+	RET
+
+rows9x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body9x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	JMP     body9x1started
+
+body9x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body9x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	JMP     body9x1started
+
+body9x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+
+body9x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body9x1finish
+
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS     (DX), Y9
+	VFMADD231PS (R9), Y9, Y0
+	VFMADD231PS (R9)(CX*1), Y9, Y1
+	VFMADD231PS (R9)(CX*2), Y9, Y2
+	VFMADD231PS (R10), Y9, Y3
+	VFMADD231PS (R10)(CX*1), Y9, Y4
+	VFMADD231PS (R10)(CX*2), Y9, Y5
+	VFMADD231PS (R11), Y9, Y6
+	VFMADD231PS (R11)(CX*1), Y9, Y7
+	VFMADD231PS (R11)(CX*2), Y9, Y8
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	DECQ        R8
+	JNZ         body9x1term
+	DECQ        AX
+	JNZ         body9x1tap
+
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body9x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body9x1biased
+	VMOVUPS (BX), Y9
+	VADDPS  Y9, Y0, Y0
+	VADDPS  Y9, Y1, Y1
+	VADDPS  Y9, Y2, Y2
+	VADDPS  Y9, Y3, Y3
+	VADDPS  Y9, Y4, Y4
+	VADDPS  Y9, Y5, Y5
+	VADDPS  Y9, Y6, Y6
+	VADDPS  Y9, Y7, Y7
+	VADDPS  Y9, Y8, Y8
+
+body9x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body9x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+
+body9x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body9x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+
+body9x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body9x1limited
+	VBROADCASTSS 212(AX), Y9
+	VBROADCASTSS 216(AX), Y10
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y9, Y8
+	VMINPS       Y8, Y10, Y8
+
+body9x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	VZEROUPPER
+	RET
+
+rows10x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body10x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	JMP     body10x1started
+
+body10x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body10x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	JMP     body10x1started
+
+body10x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+
+body10x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body10x1finish
+
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS     (DX), Y10
+	VFMADD231PS (R9), Y10, Y0
+	VFMADD231PS (R9)(CX*1), Y10, Y1
+	VFMADD231PS (R9)(CX*2), Y10, Y2
+	VFMADD231PS (R10), Y10, Y3
+	VFMADD231PS (R10)(CX*1), Y10, Y4
+	VFMADD231PS (R10)(CX*2), Y10, Y5
+	VFMADD231PS (R11), Y10, Y6
+	VFMADD231PS (R11)(CX*1), Y10, Y7
+	VFMADD231PS (R11)(CX*2), Y10, Y8
+	VFMADD231PS (R12), Y10, Y9
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body10x1term
+	DECQ        AX
+	JNZ         body10x1tap
+
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body10x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body10x1biased
+	VMOVUPS (BX), Y10
+	VADDPS  Y10, Y0, Y0
+	VADDPS  Y10, Y1, Y1
+	VADDPS  Y10, Y2, Y2
+	VADDPS  Y10, Y3, Y3
+	VADDPS  Y10, Y4, Y4
+	VADDPS  Y10, Y5, Y5
+	VADDPS  Y10, Y6, Y6
+	VADDPS  Y10, Y7, Y7
+	VADDPS  Y10, Y8, Y8
+	VADDPS  Y10, Y9, Y9
+
+body10x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body10x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+
+body10x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body10x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+
+body10x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body10x1limited
+	VBROADCASTSS 212(AX), Y10
+	VBROADCASTSS 216(AX), Y11
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y11, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y11, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMINPS       Y2, Y11, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMINPS       Y4, Y11, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMINPS       Y6, Y11, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y11, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMINPS       Y8, Y11, Y8
+	VMAXPS       Y9, Y10, Y9
+	VMINPS       Y9, Y11, Y9
+
+body10x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	VZEROUPPER
+	RET
+
+rows11x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body11x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	JMP     body11x1started
+
+body11x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body11x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	VMOVUPS (CX), Y10
+	JMP     body11x1started
+
+body11x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+
+body11x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS     (DX), Y11
+	VFMADD231PS (R9), Y11, Y0
+	VFMADD231PS (R9)(CX*1), Y11, Y1
+	VFMADD231PS (R9)(CX*2), Y11, Y2
+	VFMADD231PS (R10), Y11, Y3
+	VFMADD231PS (R10)(CX*1), Y11, Y4
+	VFMADD231PS (R10)(CX*2), Y11, Y5
+	VFMADD231PS (R11), Y11, Y6
+	VFMADD231PS (R11)(CX*1), Y11, Y7
+	VFMADD231PS (R11)(CX*2), Y11, Y8
+	VFMADD231PS (R12), Y11, Y9
+	VFMADD231PS (R12)(CX*1), Y11, Y10
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body11x1term
+	DECQ        AX
+	JNZ         body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body11x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body11x1biased
+	VMOVUPS (BX), Y11
+	VADDPS  Y11, Y0, Y0
+	VADDPS  Y11, Y1, Y1
+	VADDPS  Y11, Y2, Y2
+	VADDPS  Y11, Y3, Y3
+	VADDPS  Y11, Y4, Y4
+	VADDPS  Y11, Y5, Y5
+	VADDPS  Y11, Y6, Y6
+	VADDPS  Y11, Y7, Y7
+	VADDPS  Y11, Y8, Y8
+	VADDPS  Y11, Y9, Y9
+	VADDPS  Y11, Y10, Y10
+
+body11x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body11x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+
+body11x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body11x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+
+body11x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body11x1limited
+	VBROADCASTSS 212(AX), Y11
+	VBROADCASTSS 216(AX), Y12
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y11, Y5
+	VMINPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y11, Y6
+	VMINPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y11, Y7
+	VMINPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y11, Y8
+	VMINPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y11, Y9
+	VMINPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y11, Y10
+	VMINPS       Y10, Y12, Y10
+
+body11x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ    t+0(FP), AX
+	CMPB    210(AX), $0x00
+	JEQ     body12x1anew
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y11
+	JMP     body12x1started
+
+body12x1anew:
+	CMPB    211(AX), $0x00
+	JEQ     body12x1zero
+	MOVQ    40(AX), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y2
+	VMOVUPS (CX), Y3
+	VMOVUPS (CX), Y4
+	VMOVUPS (CX), Y5
+	VMOVUPS (CX), Y6
+	VMOVUPS (CX), Y7
+	VMOVUPS (CX), Y8
+	VMOVUPS (CX), Y9
+	VMOVUPS (CX), Y10
+	VMOVUPS (CX), Y11
+	JMP     body12x1started
+
+body12x1zero:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+
+body12x1started:
+	MOVQ  112(AX), CX
+	SHLQ  $0x02, CX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
+	MOVQ  176(AX), AX
+	TESTQ AX, AX
+	JZ    body12x1finish
+
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS     (DX), Y12
+	VFMADD231PS (R9), Y12, Y0
+	VFMADD231PS (R9)(CX*1), Y12, Y1
+	VFMADD231PS (R9)(CX*2), Y12, Y2
+	VFMADD231PS (R10), Y12, Y3
+	VFMADD231PS (R10)(CX*1), Y12, Y4
+	VFMADD231PS (R10)(CX*2), Y12, Y5
+	VFMADD231PS (R11), Y12, Y6
+	VFMADD231PS (R11)(CX*1), Y12, Y7
+	VFMADD231PS (R11)(CX*2), Y12, Y8
+	VFMADD231PS (R12), Y12, Y9
+	VFMADD231PS (R12)(CX*1), Y12, Y10
+	VFMADD231PS (R12)(CX*2), Y12, Y11
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	ADDQ        BX, R10
+	ADDQ        BX, R11
+	ADDQ        BX, R12
+	DECQ        R8
+	JNZ         body12x1term
+	DECQ        AX
+	JNZ         body12x1tap
+
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), BX
+	SHLQ    $0x02, BX
+	CMPB    211(AX), $0x00
+	JNE     body12x1biased
+	MOVQ    40(AX), BX
+	TESTQ   BX, BX
+	JZ      body12x1biased
+	VMOVUPS (BX), Y12
+	VADDPS  Y12, Y0, Y0
+	VADDPS  Y12, Y1, Y1
+	VADDPS  Y12, Y2, Y2
+	VADDPS  Y12, Y3, Y3
+	VADDPS  Y12, Y4, Y4
+	VADDPS  Y12, Y5, Y5
+	VADDPS  Y12, Y6, Y6
+	VADDPS  Y12, Y7, Y7
+	VADDPS  Y12, Y8, Y8
+	VADDPS  Y12, Y9, Y9
+	VADDPS  Y12, Y10, Y10
+	VADDPS  Y12, Y11, Y11
+
+body12x1biased:
+	CMPB   208(AX), $0x00
+	JEQ    body12x1added
+	MOVQ   CX, BX
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+	ADDQ   DX, BX
+	VADDPS (BX), Y11, Y11
+
+body12x1added:
+	MOVQ   64(AX), BX
+	TESTQ  BX, BX
+	JZ     body12x1summed
+	VADDPS (BX), Y0, Y0
+	ADDQ   DX, BX
+	VADDPS (BX), Y1, Y1
+	ADDQ   DX, BX
+	VADDPS (BX), Y2, Y2
+	ADDQ   DX, BX
+	VADDPS (BX), Y3, Y3
+	ADDQ   DX, BX
+	VADDPS (BX), Y4, Y4
+	ADDQ   DX, BX
+	VADDPS (BX), Y5, Y5
+	ADDQ   DX, BX
+	VADDPS (BX), Y6, Y6
+	ADDQ   DX, BX
+	VADDPS (BX), Y7, Y7
+	ADDQ   DX, BX
+	VADDPS (BX), Y8, Y8
+	ADDQ   DX, BX
+	VADDPS (BX), Y9, Y9
+	ADDQ   DX, BX
+	VADDPS (BX), Y10, Y10
+	ADDQ   DX, BX
+	VADDPS (BX), Y11, Y11
+
+body12x1summed:
+	CMPB         209(AX), $0x00
+	JEQ          body12x1limited
+	VBROADCASTSS 212(AX), Y12
+	VBROADCASTSS 216(AX), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y13, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y13, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y13, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMINPS       Y10, Y13, Y10
+	VMAXPS       Y11, Y12, Y11
+	VMINPS       Y11, Y13, Y11
+
+body12x1limited:
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y11, (AX)
+	VZEROUPPER
+	RET
+
 // func mostAVX2(t *byte)
 // Requires: AVX, AVX2
 TEXT ·mostAVX2(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), AX
 	MOVQ         192(AX), AX
+	CMPQ         AX, $0x0c
+	JEQ          rows12x1
+	CMPQ         AX, $0x0b
+	JEQ          rows11x1
+	CMPQ         AX, $0x0a
+	JEQ          rows10x1
+	CMPQ         AX, $0x09
+	JEQ          rows9x1
+	CMPQ         AX, $0x08
+	JEQ          rows8x1
+	CMPQ         AX, $0x07
+	JEQ          rows7x1
 	CMPQ         AX, $0x06
 	JEQ          rows6x1
 	CMPQ         AX, $0x05
@@ -3125,6 +6593,714 @@ body6x1finish:
 	VMOVUPS Y4, (AX)
 	ADDQ    DX, AX
 	VMOVUPS Y5, (AX)
+	VZEROUPPER
+	RET
+
+rows7x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body7x1finish
+
+body7x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body7x1term:
+	VMOVUPS   (R9), Y8
+	VMAXPS    Y0, Y8, Y0
+	VCMPPS    $0x03, Y8, Y8, Y7
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y9
+	VMAXPS    Y1, Y9, Y1
+	VCMPPS    $0x03, Y9, Y9, Y7
+	VBLENDVPS Y7, Y9, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y10
+	VMAXPS    Y2, Y10, Y2
+	VCMPPS    $0x03, Y10, Y10, Y7
+	VBLENDVPS Y7, Y10, Y2, Y2
+	VMOVUPS   (R10), Y11
+	VMAXPS    Y3, Y11, Y3
+	VCMPPS    $0x03, Y11, Y11, Y7
+	VBLENDVPS Y7, Y11, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y12
+	VMAXPS    Y4, Y12, Y4
+	VCMPPS    $0x03, Y12, Y12, Y7
+	VBLENDVPS Y7, Y12, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y13
+	VMAXPS    Y5, Y13, Y5
+	VCMPPS    $0x03, Y13, Y13, Y7
+	VBLENDVPS Y7, Y13, Y5, Y5
+	VMOVUPS   (R11), Y14
+	VMAXPS    Y6, Y14, Y6
+	VCMPPS    $0x03, Y14, Y14, Y7
+	VBLENDVPS Y7, Y14, Y6, Y6
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	DECQ      R8
+	JNZ       body7x1term
+	DECQ      AX
+	JNZ       body7x1tap
+
+body7x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	VZEROUPPER
+	RET
+
+rows8x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body8x1finish
+
+body8x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body8x1term:
+	VMOVUPS   (R9), Y9
+	VMAXPS    Y0, Y9, Y0
+	VCMPPS    $0x03, Y9, Y9, Y8
+	VBLENDVPS Y8, Y9, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y10
+	VMAXPS    Y1, Y10, Y1
+	VCMPPS    $0x03, Y10, Y10, Y8
+	VBLENDVPS Y8, Y10, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y11
+	VMAXPS    Y2, Y11, Y2
+	VCMPPS    $0x03, Y11, Y11, Y8
+	VBLENDVPS Y8, Y11, Y2, Y2
+	VMOVUPS   (R10), Y12
+	VMAXPS    Y3, Y12, Y3
+	VCMPPS    $0x03, Y12, Y12, Y8
+	VBLENDVPS Y8, Y12, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y13
+	VMAXPS    Y4, Y13, Y4
+	VCMPPS    $0x03, Y13, Y13, Y8
+	VBLENDVPS Y8, Y13, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y14
+	VMAXPS    Y5, Y14, Y5
+	VCMPPS    $0x03, Y14, Y14, Y8
+	VBLENDVPS Y8, Y14, Y5, Y5
+	VMOVUPS   (R11), Y15
+	VMAXPS    Y6, Y15, Y6
+	VCMPPS    $0x03, Y15, Y15, Y8
+	VBLENDVPS Y8, Y15, Y6, Y6
+	VMOVUPS   (R11)(CX*1), Y9
+	VMAXPS    Y7, Y9, Y7
+	VCMPPS    $0x03, Y9, Y9, Y8
+	VBLENDVPS Y8, Y9, Y7, Y7
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	DECQ      R8
+	JNZ       body8x1term
+	DECQ      AX
+	JNZ       body8x1tap
+
+body8x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	VZEROUPPER
+	RET
+
+rows9x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y0, Y8
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body9x1finish
+
+body9x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+
+body9x1term:
+	VMOVUPS   (R9), Y10
+	VMAXPS    Y0, Y10, Y0
+	VCMPPS    $0x03, Y10, Y10, Y9
+	VBLENDVPS Y9, Y10, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y11
+	VMAXPS    Y1, Y11, Y1
+	VCMPPS    $0x03, Y11, Y11, Y9
+	VBLENDVPS Y9, Y11, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y12
+	VMAXPS    Y2, Y12, Y2
+	VCMPPS    $0x03, Y12, Y12, Y9
+	VBLENDVPS Y9, Y12, Y2, Y2
+	VMOVUPS   (R10), Y13
+	VMAXPS    Y3, Y13, Y3
+	VCMPPS    $0x03, Y13, Y13, Y9
+	VBLENDVPS Y9, Y13, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y14
+	VMAXPS    Y4, Y14, Y4
+	VCMPPS    $0x03, Y14, Y14, Y9
+	VBLENDVPS Y9, Y14, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y15
+	VMAXPS    Y5, Y15, Y5
+	VCMPPS    $0x03, Y15, Y15, Y9
+	VBLENDVPS Y9, Y15, Y5, Y5
+	VMOVUPS   (R11), Y10
+	VMAXPS    Y6, Y10, Y6
+	VCMPPS    $0x03, Y10, Y10, Y9
+	VBLENDVPS Y9, Y10, Y6, Y6
+	VMOVUPS   (R11)(CX*1), Y11
+	VMAXPS    Y7, Y11, Y7
+	VCMPPS    $0x03, Y11, Y11, Y9
+	VBLENDVPS Y9, Y11, Y7, Y7
+	VMOVUPS   (R11)(CX*2), Y12
+	VMAXPS    Y8, Y12, Y8
+	VCMPPS    $0x03, Y12, Y12, Y9
+	VBLENDVPS Y9, Y12, Y8, Y8
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	DECQ      R8
+	JNZ       body9x1term
+	DECQ      AX
+	JNZ       body9x1tap
+
+body9x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	VZEROUPPER
+	RET
+
+rows10x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y0, Y8
+	VMOVAPS      Y0, Y9
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body10x1finish
+
+body10x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body10x1term:
+	VMOVUPS   (R9), Y11
+	VMAXPS    Y0, Y11, Y0
+	VCMPPS    $0x03, Y11, Y11, Y10
+	VBLENDVPS Y10, Y11, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y12
+	VMAXPS    Y1, Y12, Y1
+	VCMPPS    $0x03, Y12, Y12, Y10
+	VBLENDVPS Y10, Y12, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y13
+	VMAXPS    Y2, Y13, Y2
+	VCMPPS    $0x03, Y13, Y13, Y10
+	VBLENDVPS Y10, Y13, Y2, Y2
+	VMOVUPS   (R10), Y14
+	VMAXPS    Y3, Y14, Y3
+	VCMPPS    $0x03, Y14, Y14, Y10
+	VBLENDVPS Y10, Y14, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y15
+	VMAXPS    Y4, Y15, Y4
+	VCMPPS    $0x03, Y15, Y15, Y10
+	VBLENDVPS Y10, Y15, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y11
+	VMAXPS    Y5, Y11, Y5
+	VCMPPS    $0x03, Y11, Y11, Y10
+	VBLENDVPS Y10, Y11, Y5, Y5
+	VMOVUPS   (R11), Y12
+	VMAXPS    Y6, Y12, Y6
+	VCMPPS    $0x03, Y12, Y12, Y10
+	VBLENDVPS Y10, Y12, Y6, Y6
+	VMOVUPS   (R11)(CX*1), Y13
+	VMAXPS    Y7, Y13, Y7
+	VCMPPS    $0x03, Y13, Y13, Y10
+	VBLENDVPS Y10, Y13, Y7, Y7
+	VMOVUPS   (R11)(CX*2), Y14
+	VMAXPS    Y8, Y14, Y8
+	VCMPPS    $0x03, Y14, Y14, Y10
+	VBLENDVPS Y10, Y14, Y8, Y8
+	VMOVUPS   (R12), Y15
+	VMAXPS    Y9, Y15, Y9
+	VCMPPS    $0x03, Y15, Y15, Y10
+	VBLENDVPS Y10, Y15, Y9, Y9
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	ADDQ      BX, R12
+	DECQ      R8
+	JNZ       body10x1term
+	DECQ      AX
+	JNZ       body10x1tap
+
+body10x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	VZEROUPPER
+	RET
+
+rows11x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y0, Y8
+	VMOVAPS      Y0, Y9
+	VMOVAPS      Y0, Y10
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body11x1finish
+
+body11x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body11x1term:
+	VMOVUPS   (R9), Y12
+	VMAXPS    Y0, Y12, Y0
+	VCMPPS    $0x03, Y12, Y12, Y11
+	VBLENDVPS Y11, Y12, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y13
+	VMAXPS    Y1, Y13, Y1
+	VCMPPS    $0x03, Y13, Y13, Y11
+	VBLENDVPS Y11, Y13, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y14
+	VMAXPS    Y2, Y14, Y2
+	VCMPPS    $0x03, Y14, Y14, Y11
+	VBLENDVPS Y11, Y14, Y2, Y2
+	VMOVUPS   (R10), Y15
+	VMAXPS    Y3, Y15, Y3
+	VCMPPS    $0x03, Y15, Y15, Y11
+	VBLENDVPS Y11, Y15, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y12
+	VMAXPS    Y4, Y12, Y4
+	VCMPPS    $0x03, Y12, Y12, Y11
+	VBLENDVPS Y11, Y12, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y13
+	VMAXPS    Y5, Y13, Y5
+	VCMPPS    $0x03, Y13, Y13, Y11
+	VBLENDVPS Y11, Y13, Y5, Y5
+	VMOVUPS   (R11), Y14
+	VMAXPS    Y6, Y14, Y6
+	VCMPPS    $0x03, Y14, Y14, Y11
+	VBLENDVPS Y11, Y14, Y6, Y6
+	VMOVUPS   (R11)(CX*1), Y15
+	VMAXPS    Y7, Y15, Y7
+	VCMPPS    $0x03, Y15, Y15, Y11
+	VBLENDVPS Y11, Y15, Y7, Y7
+	VMOVUPS   (R11)(CX*2), Y12
+	VMAXPS    Y8, Y12, Y8
+	VCMPPS    $0x03, Y12, Y12, Y11
+	VBLENDVPS Y11, Y12, Y8, Y8
+	VMOVUPS   (R12), Y13
+	VMAXPS    Y9, Y13, Y9
+	VCMPPS    $0x03, Y13, Y13, Y11
+	VBLENDVPS Y11, Y13, Y9, Y9
+	VMOVUPS   (R12)(CX*1), Y14
+	VMAXPS    Y10, Y14, Y10
+	VCMPPS    $0x03, Y14, Y14, Y11
+	VBLENDVPS Y11, Y14, Y10, Y10
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	ADDQ      BX, R12
+	DECQ      R8
+	JNZ       body11x1term
+	DECQ      AX
+	JNZ       body11x1tap
+
+body11x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	VZEROUPPER
+	RET
+
+rows12x1:
+	MOVQ         t+0(FP), AX
+	MOVL         $0xff800000, CX
+	VMOVD        CX, X0
+	VBROADCASTSS X0, Y0
+	VMOVAPS      Y0, Y1
+	VMOVAPS      Y0, Y2
+	VMOVAPS      Y0, Y3
+	VMOVAPS      Y0, Y4
+	VMOVAPS      Y0, Y5
+	VMOVAPS      Y0, Y6
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y0, Y8
+	VMOVAPS      Y0, Y9
+	VMOVAPS      Y0, Y10
+	VMOVAPS      Y0, Y11
+	MOVQ         112(AX), CX
+	SHLQ         $0x02, CX
+	MOVQ         128(AX), DX
+	MOVQ         160(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         152(AX), SI
+	SHLQ         $0x02, SI
+	MOVQ         168(AX), DI
+	MOVQ         176(AX), AX
+	TESTQ        AX, AX
+	JZ           body12x1finish
+
+body12x1tap:
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+
+body12x1term:
+	VMOVUPS   (R9), Y13
+	VMAXPS    Y0, Y13, Y0
+	VCMPPS    $0x03, Y13, Y13, Y12
+	VBLENDVPS Y12, Y13, Y0, Y0
+	VMOVUPS   (R9)(CX*1), Y14
+	VMAXPS    Y1, Y14, Y1
+	VCMPPS    $0x03, Y14, Y14, Y12
+	VBLENDVPS Y12, Y14, Y1, Y1
+	VMOVUPS   (R9)(CX*2), Y15
+	VMAXPS    Y2, Y15, Y2
+	VCMPPS    $0x03, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y2, Y2
+	VMOVUPS   (R10), Y13
+	VMAXPS    Y3, Y13, Y3
+	VCMPPS    $0x03, Y13, Y13, Y12
+	VBLENDVPS Y12, Y13, Y3, Y3
+	VMOVUPS   (R10)(CX*1), Y14
+	VMAXPS    Y4, Y14, Y4
+	VCMPPS    $0x03, Y14, Y14, Y12
+	VBLENDVPS Y12, Y14, Y4, Y4
+	VMOVUPS   (R10)(CX*2), Y15
+	VMAXPS    Y5, Y15, Y5
+	VCMPPS    $0x03, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y5, Y5
+	VMOVUPS   (R11), Y13
+	VMAXPS    Y6, Y13, Y6
+	VCMPPS    $0x03, Y13, Y13, Y12
+	VBLENDVPS Y12, Y13, Y6, Y6
+	VMOVUPS   (R11)(CX*1), Y14
+	VMAXPS    Y7, Y14, Y7
+	VCMPPS    $0x03, Y14, Y14, Y12
+	VBLENDVPS Y12, Y14, Y7, Y7
+	VMOVUPS   (R11)(CX*2), Y15
+	VMAXPS    Y8, Y15, Y8
+	VCMPPS    $0x03, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y8, Y8
+	VMOVUPS   (R12), Y13
+	VMAXPS    Y9, Y13, Y9
+	VCMPPS    $0x03, Y13, Y13, Y12
+	VBLENDVPS Y12, Y13, Y9, Y9
+	VMOVUPS   (R12)(CX*1), Y14
+	VMAXPS    Y10, Y14, Y10
+	VCMPPS    $0x03, Y14, Y14, Y12
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VMOVUPS   (R12)(CX*2), Y15
+	VMAXPS    Y11, Y15, Y11
+	VCMPPS    $0x03, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	ADDQ      SI, DX
+	ADDQ      BX, R9
+	ADDQ      BX, R10
+	ADDQ      BX, R11
+	ADDQ      BX, R12
+	DECQ      R8
+	JNZ       body12x1term
+	DECQ      AX
+	JNZ       body12x1tap
+
+body12x1finish:
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	SHLQ    $0x02, DX
+	MOVQ    32(AX), AX
+	SHLQ    $0x02, AX
+	MOVQ    CX, AX
+	VMOVUPS Y0, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y5, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y6, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y7, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y8, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y9, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y10, (AX)
+	ADDQ    DX, AX
+	VMOVUPS Y11, (AX)
 	VZEROUPPER
 	RET
 

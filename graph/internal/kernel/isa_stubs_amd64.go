@@ -4,17 +4,17 @@
 
 package kernel
 
-// tileAVX2 is tilePlain for up to 6 rows.
+// tileAVX2 is tilePlain for up to [12 6 4] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func tileAVX2(t *byte)
 
-// lanesAVX2 is lanesPlain for up to 6 rows.
+// lanesAVX2 is lanesPlain for up to [12] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func lanesAVX2(t *byte)
 
-// mostAVX2 is mostPlain for up to 6 rows.
+// mostAVX2 is mostPlain for up to [12] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func mostAVX2(t *byte)
@@ -77,17 +77,17 @@ func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wP
 //go:noescape
 func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
 
-// tileAVX512 is tilePlain for up to 14 rows.
+// tileAVX512 is tilePlain for up to [14 14] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func tileAVX512(t *byte)
 
-// lanesAVX512 is lanesPlain for up to 14 rows.
+// lanesAVX512 is lanesPlain for up to [14] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func lanesAVX512(t *byte)
 
-// mostAVX512 is mostPlain for up to 14 rows.
+// mostAVX512 is mostPlain for up to [14] rows of 1, 2, ... blocks.
 //
 //go:noescape
 func mostAVX512(t *byte)

@@ -12,7 +12,7 @@ import (
 // integers, which all forms add and multiply without rounding, so that the formula
 // has to be met to the bit; some are NaN, infinite or -0.
 var loopTests = map[string]func(t *testing.T, r *rand.Rand){
-	"tile":              func(t *testing.T, r *rand.Rand) { testTile(t, r, isa.tile, 2, (*tile).product) },
+	"tile":              func(t *testing.T, r *rand.Rand) { testTile(t, r, isa.tile, len(isa.rows), (*tile).product) },
 	"laneTile":          func(t *testing.T, r *rand.Rand) { testTile(t, r, isa.laneTile, 1, (*tile).laneProduct) },
 	"mostTile":          func(t *testing.T, r *rand.Rand) { testTile(t, r, isa.mostTile, 1, (*tile).largest) },
 	"transpose":         testTranspose,
@@ -154,8 +154,15 @@ func (t *tile) stored(o, channel int, term func(a, b int) float64) float32 {
 
 // testTile draws tiles of every size that f has a body for.
 func testTile(t *testing.T, r *rand.Rand, f func(*tile), blocks int, formula func(t *tile, row, block, lane, o int) float32) {
-	for i := range 40 * blocks * isa.rows {
-		x := drawTile(r, i%isa.rows+1, i/isa.rows%blocks+1)
+	var sizes [][2]int
+	for v, most := range isa.rows[:blocks] {
+		for rows := range most {
+			sizes = append(sizes, [2]int{rows + 1, v + 1})
+		}
+	}
+	for i := range 40 * len(sizes) {
+		size := sizes[i%len(sizes)]
+		x := drawTile(r, size[0], size[1])
 		want := slices.Clone(x.c)
 		for row := range x.rows {
 			for v := range x.blocks {

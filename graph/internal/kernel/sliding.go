@@ -5,7 +5,7 @@ package kernel
 //
 //	for n, band, group, share of the output channels:
 //	  copy the band's input, zeros around it, if taps reach outside
-//	  for each pair of blocks of output channels, row, run of pixels: one tile
+//	  for each panel of blocks of output channels, row, run of pixels: one tile
 type sliding struct {
 	Epilogue
 	in, out, w []float32
@@ -13,6 +13,7 @@ type sliding struct {
 	ins, outs  int // channels of one group
 	groups     int
 	depthwise  bool
+	clears     bool // the band's rows of the output, and what lies between its pixels, are 0 before
 
 	inH, inW, inLanes   int
 	outH, outW          int
@@ -26,7 +27,7 @@ type sliding struct {
 	inRow, inPlane  int  // distances in what tiles read
 	outRow          int
 	band, bands     int // rows of a band, and number
-	pairs, shares   int // of output blocks; tasks that share a band's pairs
+	panels, shares  int // of output blocks; tasks that share a band's panels
 	pixels          int // of all rows
 	inSize, outSize int // of a plane
 }
@@ -89,16 +90,16 @@ func (s *sliding) measure() {
 	s.pixels = c.rows * c.cols
 	if c.pointwise() && !s.copied && c.cols == s.inW && c.cols == s.outW {
 		// one row of pixels, cut into rows of several tiles
-		c.cols = min(8*isa.rows, s.pixels)
+		c.cols = min(8*isa.rows[1], s.pixels)
 		c.rows = (s.pixels + c.cols - 1) / c.cols
 		s.width, s.inRow, s.outRow = c.cols, c.cols*s.inLanes, c.cols*isa.lanes
 	}
 	row := max(s.inBlocks*s.inLanes*s.width*c.stepH, 1)
 	s.bands = min(c.rows, (c.rows*row+bandFloats-1)/bandFloats)
-	s.pairs = (s.outBlocks + 1) / 2
+	s.panels = panels(s.outBlocks)
 	s.shares = 1
 	if tasks := s.n * s.bands * s.groups; tasks < leastTasks {
-		s.shares = min(s.pairs, (leastTasks+tasks-1)/tasks)
+		s.shares = min(s.panels, (leastTasks+tasks-1)/tasks)
 		s.bands = min(c.rows, s.bands*((leastTasks+tasks*s.shares-1)/(tasks*s.shares)))
 	}
 	s.band = (c.rows + s.bands - 1) / s.bands
@@ -201,11 +202,11 @@ func (s *sliding) run(w *worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		share, group := i%s.shares, i/s.shares%s.groups
 		band, n := i/s.shares/s.groups%s.bands, i/s.shares/s.groups/s.bands
-		s.task(w, n, group, band, s.pairs*share/s.shares, s.pairs*(share+1)/s.shares)
+		s.task(w, n, group, band, s.panels*share/s.shares, s.panels*(share+1)/s.shares)
 	}
 }
 
-// task computes a band of the pairs of output blocks from first to last.
+// task computes a band of the panels of output blocks from first to last.
 func (s *sliding) task(w *worker, n, group, band, first, last int) {
 	c := &s.class
 	i0 := band * s.band
@@ -223,56 +224,56 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 	if s.depthwise {
 		terms = len(c.places)
 	}
-	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes,
-		begin: s.Bias != nil && (s.depthwise || len(c.places) == 1), clamp: s.Clamp, lo: s.Lo, hi: s.Hi} // begins as PyTorch's
+	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes, lo: s.Lo, hi: s.Hi}
+	begins := s.Bias != nil && (s.depthwise || len(c.places) == 1) // as PyTorch's
 	f := isa.tile
 	if s.depthwise {
 		f = isa.laneTile
 	}
-	for pair := first; pair < last; pair++ {
-		block := group*s.outBlocks + 2*pair
-		t.blocks = min(2, s.outBlocks-2*pair)
+	for p := first; p < last; p++ {
+		from, to := panel(s.outBlocks, p)
+		block := group*s.outBlocks + from
+		t.blocks = to - from
 		t.bStep = t.blocks * isa.lanes
 		weights := s.w[block*isa.lanes*terms:]
-		var bias []float32
-		if s.Bias != nil {
-			bias = s.Bias[block*isa.lanes:]
-		}
-		t.bias, t.taps, t.b = bias, s.chains[0].taps, weights
 		plane := (n*s.groups*s.outBlocks + block) * s.outSize
-		for i := i0; i < i1; i++ {
-			out := plane + (i*c.outStepH)*s.outRow + c.outTop*s.outRow + c.outLeft*isa.lanes
-			from := (origin + (i-i0)*c.stepH) * s.inRow
-			t.each(min(c.cols, s.pixels-i*c.cols), func(j int) {
-				o := out + j*t.cRow
-				t.c, t.a = s.out[o:], in[from+j*t.aRow:]
-				if s.Residual != nil {
-					t.residual = s.Residual[o:]
-				}
-				if len(s.chains) == 1 { // nothing changes from tile to tile
+		if s.clears {
+			s.clear(plane, t.blocks, i0, i1)
+		}
+		for k, chain := range s.chains { // whose weights stay near for all tiles
+			first, last := k == 0, k == len(s.chains)-1
+			t.taps, t.b, t.bias = chain.taps, weights[chain.first*t.bStep:], nil
+			if first && s.Bias != nil {
+				t.bias = s.Bias[block*isa.lanes:]
+			}
+			t.begin, t.add, t.clamp = first && begins, !first, last && s.Clamp
+			for i := i0; i < i1; i++ {
+				out := plane + (i*c.outStepH)*s.outRow + c.outTop*s.outRow + c.outLeft*isa.lanes
+				from := (origin + (i-i0)*c.stepH) * s.inRow
+				t.each(min(c.cols, s.pixels-i*c.cols), func(j int) {
+					o := out + j*t.cRow
+					t.c, t.a = s.out[o:], in[from+j*t.aRow:]
+					if last && s.Residual != nil {
+						t.residual = s.Residual[o:]
+					}
 					f(t)
-					return
-				}
-				s.chained(t, f, weights, bias)
-			})
+				})
+			}
+			t.residual = nil
 		}
 	}
 	*t = tile{}
 }
 
-// chained computes a tile chain by chain.
-func (s *sliding) chained(t *tile, f func(*tile), weights, bias []float32) {
-	residual, clamp, begin := t.residual, t.clamp, t.begin
-	t.residual, t.clamp = nil, false
-	for k, chain := range s.chains {
-		if k == len(s.chains)-1 {
-			t.residual, t.clamp = residual, clamp
-		}
-		t.taps, t.b = chain.taps, weights[chain.first*t.bStep:]
-		f(t)
-		t.bias, t.add, t.begin = nil, true, false
+// clear sets the rows of a band to 0, in planes of the output from an element on.
+func (s *sliding) clear(plane, blocks, i0, i1 int) {
+	end := i1 * s.class.outStepH
+	if i1 == s.class.rows {
+		end = s.outH
 	}
-	t.bias, t.add, t.begin = bias, false, begin
+	for v := range blocks {
+		clear(s.out[plane+v*s.outSize:][i0*s.class.outStepH*s.outRow : end*s.outRow])
+	}
 }
 
 // copyBand copies rows of a plane of the input from row top on, zeros around it.

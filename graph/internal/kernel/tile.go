@@ -147,10 +147,21 @@ func (t *tile) store(r, v int, s [plainLanes]float32) {
 	}
 }
 
+// panels is how many panels so many blocks of columns are cut into: what one tile computes
+// side by side, as nearly equal as may be.
+func panels(blocks int) int { return (blocks + len(isa.rows) - 1) / len(isa.rows) }
+
+// panel is the blocks from first on, and before last, of panel i.
+func panel(blocks, i int) (first, last int) {
+	n := panels(blocks)
+	return blocks * i / n, blocks * (i + 1) / n
+}
+
 // each cuts rows into tiles of nearly equal height and calls f with the first row of
 // each; t.rows tells how many there are.
 func (t *tile) each(rows int, f func(first int)) {
-	parts := (rows + isa.rows - 1) / isa.rows
+	most := isa.rows[t.blocks-1]
+	parts := (rows + most - 1) / most
 	for first, left := 0, parts; left > 0; left-- {
 		t.rows = (rows - first + left - 1) / left
 		f(first)
@@ -171,17 +182,18 @@ func (w *worker) multiply(c []float32, ldc int, a []float32, aRow, aStep int, b 
 		w.taps = w.taps[:0]
 	}
 	*t = tile{cRow: ldc, cBlock: isa.lanes, aRow: aRow, aStep: aStep, bStep: ldb, bBlock: isa.lanes, taps: w.taps, add: add}
-	for j := 0; j < columns; j += 2 * isa.lanes {
-		t.blocks = min(2, (columns-j+isa.lanes-1)/isa.lanes)
-		for i := 0; i < rows; i += t.rows {
-			left := (rows - i + isa.rows - 1) / isa.rows
-			t.rows = (rows - i + left - 1) / left
-			t.c, t.a = c[i*ldc+j:], a[i*aRow:]
-			if k > 0 {
-				t.b = b[j:]
-			}
-			isa.tile(t)
+	blocks := Blocks(columns)
+	for p := range panels(blocks) {
+		first, last := panel(blocks, p)
+		t.blocks = last - first
+		j := first * isa.lanes
+		if k > 0 {
+			t.b = b[j:]
 		}
+		t.each(rows, func(i int) {
+			t.c, t.a = c[i*ldc+j:], a[i*aRow:]
+			isa.tile(t)
+		})
 	}
 	*t = tile{}
 }

@@ -86,7 +86,7 @@ type winograd struct {
 	tiles               int // in v and m
 	vPlane, mPlane      int
 	uPlane              int
-	pairs, shares       int
+	panels, shares      int // of output blocks; tasks that share a plane
 	width               int // of padded rows
 
 	phase int // 0: all three
@@ -107,7 +107,7 @@ func (p *Pool) multiplyTiles(t winograd) {
 	t.uPlane = t.ins * t.outBlocks * isa.lanes
 	task := &p.tasks.winograd
 	if t.inBlocks*t.outBlocks*isa.lanes*isa.lanes <= winogradNear*256 && t.n*t.down >= 8 {
-		t.band = min(max(2*isa.rows/t.right, 1), t.down)
+		t.band = min(max(2*isa.rows[1]/t.right, 1), t.down)
 		t.bands = (t.down + t.band - 1) / t.band
 		t.measure(t.band * t.right)
 		*task = t
@@ -129,12 +129,12 @@ func (p *Pool) multiplyTiles(t winograd) {
 	*task = winograd{}
 }
 
-// cut counts tiles and pairs of blocks.
+// cut counts tiles and panels.
 func (t *winograd) cut() {
 	t.down, t.right = (t.outH+3)/4, (t.outW+3)/4
 	t.width = 4*t.right + 2
-	t.pairs = (t.outBlocks + 1) / 2
-	t.shares = min(t.pairs, 4)
+	t.panels = panels(t.outBlocks)
+	t.shares = min(t.panels, 4)
 }
 
 // group lays out planes for as many images as the last cache holds, and returns how many.
@@ -172,7 +172,7 @@ func (t *winograd) run(w *worker, lo, hi int) {
 			}
 		case 2:
 			k, share := i/t.shares, i%t.shares
-			t.product(w, t.v, t.m, k, t.pairs*share/t.shares, t.pairs*(share+1)/t.shares, t.tiles)
+			t.product(w, t.v, t.m, k, t.panels*share/t.shares, t.panels*(share+1)/t.shares, t.tiles)
 		case 3:
 			image, block := i/t.outBlocks, i%t.outBlocks
 			for row := range t.down {
@@ -194,7 +194,7 @@ func (t *winograd) all(w *worker, n, row int) {
 		}
 	}
 	for k := range 36 {
-		t.product(w, v, m, k, 0, t.pairs, rows*t.right)
+		t.product(w, v, m, k, 0, t.panels, rows*t.right)
 	}
 	for block := range t.outBlocks {
 		for r := range rows {
@@ -217,7 +217,7 @@ func (t *winograd) input(w *worker, v, rows []float32, n, block, row, tile int) 
 	isa.winogradInput(v[at:], rows, w.transform[:], t.vPlane, t.width*isa.lanes, t.right)
 }
 
-// product multiplies plane k of so many tiles by the weights of some pairs of blocks.
+// product multiplies plane k of so many tiles by the weights of some panels.
 func (t *winograd) product(w *worker, v, m []float32, k, first, last, tiles int) {
 	x := &w.tile
 	w.taps = w.taps[:0]
@@ -225,12 +225,13 @@ func (t *winograd) product(w *worker, v, m []float32, k, first, last, tiles int)
 		w.taps = append(w.taps, tap{b * t.tiles * isa.lanes, min(isa.lanes, t.ins-b*isa.lanes)})
 	}
 	*x = tile{cRow: isa.lanes, cBlock: t.tiles * isa.lanes, aRow: isa.lanes, aStep: 1, bBlock: isa.lanes, taps: w.taps}
-	for pair := first; pair < last; pair++ {
-		x.blocks = min(2, t.outBlocks-2*pair)
+	for i := first; i < last; i++ {
+		from, to := panel(t.outBlocks, i)
+		x.blocks = to - from
 		x.bStep = x.blocks * isa.lanes
-		x.b = t.w[k*t.uPlane+2*pair*isa.lanes*t.ins:]
+		x.b = t.w[k*t.uPlane+from*isa.lanes*t.ins:]
 		x.each(tiles, func(j int) {
-			x.c, x.a = m[k*t.mPlane+(2*pair*t.tiles+j)*isa.lanes:], v[k*t.vPlane+j*isa.lanes:]
+			x.c, x.a = m[k*t.mPlane+(from*t.tiles+j)*isa.lanes:], v[k*t.vPlane+j*isa.lanes:]
 			isa.tile(x)
 		})
 	}

@@ -45,7 +45,7 @@ func (p *Pool) correlateTiles(t winogradWeights) {
 	}
 	t.phase = 3
 	*task = t
-	p.launch(task, t.pairs*t.inBlocks, 1)
+	p.launch(task, t.panels*t.inBlocks, 1)
 	*task = winogradWeights{}
 }
 
@@ -64,7 +64,7 @@ func (t *winogradWeights) run(w *worker, lo, hi int) {
 				}
 			}
 		case 2:
-			t.products(w, i/t.shares, t.pairs*(i%t.shares)/t.shares, t.pairs*(i%t.shares+1)/t.shares)
+			t.products(w, i/t.shares, t.panels*(i%t.shares)/t.shares, t.panels*(i%t.shares+1)/t.shares)
 		case 3:
 			t.weights(w, i/t.inBlocks, i%t.inBlocks)
 		}
@@ -83,16 +83,17 @@ func (t *winogradWeights) gradient(w *worker, rows []float32, n, block, row, til
 	isa.winogradGradient(to, rows, w.transform[:], t.mPlane, 4*t.right*isa.lanes, t.right)
 }
 
-// products adds the tiles' products to plane k of u, for some pairs of blocks of dy.
+// products adds the tiles' products to plane k of u, for some panels of dy.
 func (t *winogradWeights) products(w *worker, k, first, last int) {
 	x := &w.tile
 	w.taps = append(w.taps[:0], tap{0, t.tiles})
 	*x = tile{cBlock: isa.lanes, aRow: 1, aStep: isa.lanes, bStep: isa.lanes, bBlock: t.tiles * isa.lanes, taps: w.taps, add: t.first > 0}
-	for pair := first; pair < last; pair++ {
-		x.blocks = min(2, t.outBlocks-2*pair)
+	for i := first; i < last; i++ {
+		from, to := panel(t.outBlocks, i)
+		x.blocks = to - from
 		x.cRow = x.blocks * isa.lanes
-		x.b = t.m[k*t.mPlane+2*pair*t.tiles*isa.lanes:]
-		u := t.u[k*t.uPlane+2*pair*isa.lanes*t.ins:]
+		x.b = t.m[k*t.mPlane+from*t.tiles*isa.lanes:]
+		u := t.u[k*t.uPlane+from*isa.lanes*t.ins:]
 		for block := range t.inBlocks {
 			v := t.v[k*t.vPlane+block*t.tiles*isa.lanes:]
 			c0 := block * isa.lanes
@@ -105,11 +106,12 @@ func (t *winogradWeights) products(w *worker, k, first, last int) {
 	*x = tile{}
 }
 
-// weights transforms u back for a pair of blocks and a block of input channels.
-func (t *winogradWeights) weights(w *worker, pair, block int) {
-	width := min(2, t.outBlocks-2*pair) * isa.lanes
+// weights transforms u back for a panel and a block of input channels.
+func (t *winogradWeights) weights(w *worker, i, block int) {
+	from, to := panel(t.outBlocks, i)
+	width := (to - from) * isa.lanes
 	c0 := block * isa.lanes
 	count := min(isa.lanes, t.ins-c0)
-	at := 2 * pair * isa.lanes * t.ins
+	at := from * isa.lanes * t.ins
 	isa.winogradWeightsBackward(t.w[9*(at+c0*width):], t.u[at+c0*width:], w.transform[:], t.uPlane, count*width, count*width/isa.lanes)
 }

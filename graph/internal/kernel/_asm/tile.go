@@ -103,25 +103,27 @@ func (s *isa) maximumLanes(b *body) {
 // tile has a body for each size up to the largest, so that remainders need no masks.
 func (s *isa) tile(name string, blocks int, f step) {
 	TEXT(name+s.name, NOSPLIT, "func(t *byte)")
-	Doc(name + s.name + " is " + name + "Plain for up to " + fmt.Sprint(s.rows) + " rows.")
+	Doc(name + s.name + " is " + name + "Plain for up to " + fmt.Sprint(s.rows[:blocks]) + " rows of 1, 2, ... blocks.")
 	Pragma("noescape")
 	args := Load(Param("t"), GP64())
 	rows, wide := GP64(), GP64()
 	MOVQ(Mem{Base: args, Disp: tileRows}, rows)
 	if blocks > 1 {
 		MOVQ(Mem{Base: args, Disp: tileBlocks}, wide)
-		CMPQ(wide, U8(2))
-		JEQ(LabelRef("blocks2"))
+	}
+	for v := blocks; v > 1; v-- {
+		CMPQ(wide, U8(v))
+		JEQ(LabelRef(fmt.Sprintf("blocks%d", v)))
 	}
 	for v := 1; v <= blocks; v++ {
 		if v > 1 {
 			Label(fmt.Sprintf("blocks%d", v))
 		}
-		for r := s.rows; r > 1; r-- {
+		for r := s.rows[v-1]; r > 1; r-- {
 			CMPQ(rows, U8(r))
 			JEQ(LabelRef(fmt.Sprintf("rows%dx%d", r, v)))
 		}
-		for r := 1; r <= s.rows; r++ {
+		for r := 1; r <= s.rows[v-1]; r++ {
 			if r > 1 {
 				Label(fmt.Sprintf("rows%dx%d", r, v))
 			}

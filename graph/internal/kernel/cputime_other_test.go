@@ -1,7 +1,0 @@
-//go:build !unix
-
-package kernel
-
-import "time"
-
-func cpuTime() time.Duration { return time.Duration(time.Now().UnixNano()) }
