@@ -350,6 +350,7 @@ func (p *Program) lower() error {
 	}
 	for _, s := range p.plan.steps {
 		p.builder.Detached = p.training() && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return p.builder.Loss[v] })
+		p.builder.Step = s.out[0].Name
 		nodes, err := p.lowerStep(s)
 		if err != nil {
 			return nodeError(s.index, s.node, err)
@@ -360,7 +361,7 @@ func (p *Program) lower() error {
 			}
 		}
 	}
-	p.builder.Detached = false
+	p.builder.Detached, p.builder.Step = false, ""
 	return nil
 }
 
@@ -498,6 +499,12 @@ func (p *Program) Dot() ([]byte, error) { return dot.Marshal(p.builder.Graph) }
 
 // Memory is what the program's computed values take.
 func (p *Program) Memory() ops.Memory { return p.memory }
+
+// Clock says whether nodes note the time that they take from now on.
+func (p *Program) Clock(on bool) { p.builder.Clock = on }
+
+// Timings is what each node has taken so far while the clock was on.
+func (p *Program) Timings() []ops.Timing { return p.builder.Timings() }
 
 // Params are the tensors that learn, in order of their names; none in inference.
 func (p *Program) Params() []*Param { return p.params }

@@ -26,13 +26,17 @@ func benchVerb() *cli.Command {
 Measures inference; with --train a whole training step of all layers: forward on
 batch statistics, backward, and the update of SGD with momentum. The input is
 noise. Images per second and latency are those of the median iteration; the
-memory is the most that this process has held.
+memory is the most that this process has held. --explain lists the kernels of the
+program, by which algorithm each layer runs, and at what rate: the operations of
+its formula a second, so that an algorithm that saves some shows more.
 
 Examples:
   graft bench resnet18.onnx --batch-size 8
-  graft bench resnet18.onnx --train --json`,
+  graft bench resnet18.onnx --train --json
+  graft bench resnet18.onnx --explain`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "train", Usage: "measure a training step"},
+			&cli.BoolFlag{Name: "explain", Usage: "list what each kernel takes and how it computes"},
 			batchSize("1, with --train 32"),
 			&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size in pixels", DefaultText: "from the model, else 224"},
 			whole("warmup", 2, 0, "`N` run this many iterations first", ""),
@@ -50,6 +54,8 @@ type benchReport struct {
 	LatencyMS       float64 `json:"latency_ms"`         // of a batch, the median
 	StartMemory     int64   `json:"start_memory_bytes"` // of the process before it reads the model
 	PeakMemory      int64   `json:"peak_memory_bytes"`  // the most it has held
+
+	Kernels []kernelReport `json:"kernels,omitempty"` // the slowest first
 
 	p90     float64
 	batch   int
@@ -126,7 +132,10 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 	r.LatencyMS, r.p90 = quantile(times, 0.5), quantile(times, 0.9)
 	r.ImagesPerSecond = 1000 * float64(r.batch) / r.LatencyMS
 	r.PeakMemory = peakMemory()
-	return r, nil
+	if c.Bool("explain") {
+		r.Kernels, err = explain(p, once, c.Int("iterations"))
+	}
+	return r, err
 }
 
 // withSize gives an image model the input size that --size says, or 224 where the
@@ -255,10 +264,14 @@ func (r benchReport) write(w io.Writer) error {
 	if r.train {
 		what = "training step of all layers"
 	}
-	return writeTable(w, nil, [][]string{
+	err := writeTable(w, nil, [][]string{
 		{"measured", fmt.Sprintf("%s, batch %d, threads %d", what, r.batch, r.threads)},
 		{"speed", fmt.Sprintf("%.*f images/s", decimals(r.ImagesPerSecond), r.ImagesPerSecond)},
 		{"latency", fmt.Sprintf("%.*f ms, 90 %% within %.*f ms", decimals(r.LatencyMS), r.LatencyMS, decimals(r.p90), r.p90)},
 		{"memory", size(r.PeakMemory) + " at the most"},
 	})
+	if err != nil || len(r.Kernels) == 0 {
+		return err
+	}
+	return writeKernels(w, r.Kernels)
 }

@@ -31,6 +31,10 @@ type Builder struct {
 	Seed uint64
 	// MaxMemory is the most bytes that Allocate may take; 0 is no limit.
 	MaxMemory int64
+	// Step names the model's node that kernels are added for, for their Timings; those of
+	// its gradient get it, too. Clock makes nodes note the time that they take.
+	Step  string
+	Clock bool
 	// Statistics are the batch statistics of this graph, in order of creation.
 	Statistics []Statistics
 
@@ -45,6 +49,7 @@ type Builder struct {
 	lastID   int
 
 	reference int64 // bytes that reference evaluations allocate and keep
+	timings   []*Timing
 }
 
 // Statistics is one BatchNormalization on batch statistics.
@@ -94,7 +99,8 @@ func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
 	if b.known(in) && k.Shape != nil {
 		return b.fold(k, in)
 	}
-	op := &kernelOp{Kernel: k, b: b, id: b.nextID(), need: make([]bool, len(in)), x: make([][]float32, len(in))}
+	op := &kernelOp{Kernel: k, b: b, id: b.nextID(), need: make([]bool, len(in)), x: make([][]float32, len(in)),
+		time: b.timing(k.Name, k.How, k.Shape, k.MultiplyAdds)}
 	in = slices.Clone(in)
 	needs := false
 	for i, n := range in {
@@ -144,7 +150,7 @@ func (b *Builder) read(n *gorgonia.Node) *gorgonia.Node {
 		t.dy = dy
 		return []*gorgonia.Node{nil}
 	}}
-	r := b.apply(&kernelOp{Kernel: k, b: b, id: b.nextID(), need: []bool{false}, dims: []int{n.Shape().Dims()}, x: make([][]float32, 1)}, []*gorgonia.Node{n})
+	r := b.apply(&kernelOp{Kernel: k, b: b, id: b.nextID(), need: []bool{false}, dims: []int{n.Shape().Dims()}, x: make([][]float32, 1), time: b.timing(k.Name, "", k.Shape, 0)}, []*gorgonia.Node{n})
 	b.taps = append(b.taps, r)
 	return r
 }

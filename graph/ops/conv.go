@@ -174,7 +174,7 @@ func (k *convolution) pack() *gorgonia.Node {
 
 func (k *convolution) apply(shape []int) *gorgonia.Node {
 	e := kernel.Epilogue{Clamp: k.limits.set, Lo: k.limits.lo, Hi: k.limits.hi}
-	return k.b.Apply(Kernel{Name: "Conv", Shape: shape,
+	return k.b.Apply(Kernel{Name: "Conv", Shape: shape, How: k.how(k.fast), MultiplyAdds: k.g.MultiplyAdds(),
 		Run: func(y []float32, x [][]float32) {
 			e := e
 			if k.bias >= 0 {
@@ -191,6 +191,22 @@ func (k *convolution) apply(shape []int) *gorgonia.Node {
 		}, Grad: k.gradient}, k.args...)
 }
 
+// how is the algorithm and the size of the kernel.
+func (k *convolution) how(winograd bool) string {
+	g, algorithm := k.g, "direct"
+	switch {
+	case winograd:
+		algorithm = "Winograd"
+	case g.Depthwise():
+		algorithm = "depthwise"
+	}
+	size := fmt.Sprintf("%s %dx%d", algorithm, g.KernelH, g.KernelW)
+	if g.StrideH > 1 || g.StrideW > 1 {
+		size += fmt.Sprintf("/%d", max(g.StrideH, g.StrideW))
+	}
+	return size
+}
+
 func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 	b, g := k.b, k.g
 	r := make([]*gorgonia.Node, len(in))
@@ -203,7 +219,7 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 		if g.WinogradPays() {
 			run = kernel.ConvBackwardWeightsWinograd
 		}
-		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(),
+		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(), How: k.how(g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
 			Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, in[0], dy)
 	}
 	if k.bias >= 0 && need[k.bias] {
@@ -225,6 +241,6 @@ func (k *convolution) dataGradient(x, dy *gorgonia.Node) *gorgonia.Node {
 	}
 	w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
 		Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, k.w)
-	return b.Apply(Kernel{Name: "Conv.dx", Shape: x.Shape(),
+	return b.Apply(Kernel{Name: "Conv.dx", Shape: x.Shape(), How: k.how(g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
 		Run: func(dx []float32, x [][]float32) { run(b.Pool, g, dx, x[0], x[1]) }}, dy, w)
 }

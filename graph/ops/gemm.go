@@ -100,7 +100,7 @@ type product struct {
 
 // gemm multiplies two matrices; both gradients are products again.
 func (b *Builder) gemm(g product, a, w *gorgonia.Node) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "Gemm", Shape: []int{g.m, g.n},
+	return b.Apply(Kernel{Name: "Gemm", Shape: []int{g.m, g.n}, MultiplyAdds: g.m * g.n * g.k,
 		Run: func(y []float32, x [][]float32) {
 			kernel.Gemm(b.Pool, y, x[0], x[1], g.m, g.n, g.k, g.transA, g.transB, g.alpha, 0)
 		},

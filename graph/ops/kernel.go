@@ -27,6 +27,9 @@ type Kernel struct {
 	Grad func(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node
 	// Keep holds y's memory to the end of a step: the host reads it then.
 	Keep bool
+	// How names the algorithm and MultiplyAdds counts the formula's, for a Timing.
+	How          string
+	MultiplyAdds int
 }
 
 // RunError says which operator of a running program found its operands wrong.
@@ -46,6 +49,7 @@ type kernelOp struct {
 	dims []int  // dimensions of the inputs, 0 for a scalar
 	need []bool // inputs whose gradient is wanted
 	taps []*tap // further readers of y, see Builder.Apply
+	time *Timing
 
 	x   [][]float32
 	y   []float32
@@ -105,7 +109,7 @@ func (k *kernelOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 	for i, v := range in {
 		k.x[i] = floatsOf(v)
 	}
-	k.Run(k.y, k.x)
+	k.time.measure(k.b.Clock, func() { k.Run(k.y, k.x) })
 	if s, ok := k.out.(*gorgonia.F32); ok {
 		*s = gorgonia.F32(k.y[0])
 	}
@@ -134,6 +138,7 @@ func (k *kernelOp) SymDiff(in gorgonia.Nodes, y, dy *gorgonia.Node) (g gorgonia.
 			err = fmt.Errorf("ops: gradient of %s: %v", k.Name, r)
 		}
 	}()
+	k.b.Step = k.time.Step
 	return k.Grad(in, y, k.b.sumTaps(k, dy), k.need), nil
 }
 

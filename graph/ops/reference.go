@@ -16,7 +16,7 @@ import (
 // Reference adds a node that runs a form's Eval: the way of whatever has no fast
 // form or is not float32. Further outputs are picked out of the first one's node.
 func (b *Builder) Reference(name string, f Form, in, out []*Value) []*gorgonia.Node {
-	op := &evalOp{id: b.nextID(), name: name, form: f, in: in, out: out}
+	op := &evalOp{id: b.nextID(), name: name, form: f, in: in, out: out, b: b, time: b.timing(name, "by reference", out[0].Shape, 0)}
 	for _, v := range out {
 		b.reference += 8 * int64(numel(v.Shape))
 	}
@@ -48,6 +48,8 @@ type evalOp struct {
 	in, out []*Value
 	types   []func() hm.Type
 	result  []*onnx.Tensor
+	b       *Builder
+	time    *Timing
 }
 
 func denseType(dt tensor.Dtype, dims int) func() hm.Type {
@@ -109,7 +111,8 @@ func (e *evalOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 			k++
 		}
 	}
-	if e.result, err = e.form.Eval(args); err != nil {
+	e.time.measure(e.b.Clock, func() { e.result, err = e.form.Eval(args) })
+	if err != nil {
 		return nil, &RunError{e.name, err}
 	}
 	for i, t := range e.result {

@@ -87,14 +87,14 @@ func (g *Conv) input() int {
 
 func (g *Conv) output() int { return g.N * Blocks(g.M) * isa.lanes * g.OutH * g.OutW }
 
-// depthwise convolutions have a group for each channel: there is no sum over
+// Depthwise convolutions have a group for each channel: there is no sum over
 // channels, and a vector holds as many of them.
-func (g *Conv) depthwise() bool { return g.Group > 1 && g.C == g.Group && g.M == g.Group }
+func (g *Conv) Depthwise() bool { return g.Group > 1 && g.C == g.Group && g.M == g.Group }
 
 // groups is the number of groups that the kernels compute by themselves: neighbours
 // are taken together, their common weights zero, until each fills whole blocks.
 func (g *Conv) groups() int {
-	if g.depthwise() {
+	if g.Depthwise() {
 		return Blocks(g.C)
 	}
 	for n := g.Group; n > 1; n-- {
@@ -103,6 +103,11 @@ func (g *Conv) groups() int {
 		}
 	}
 	return 1
+}
+
+// MultiplyAdds is what the formula takes.
+func (g *Conv) MultiplyAdds() int {
+	return g.N * g.M * g.OutH * g.OutW * (g.C / g.Group) * g.KernelH * g.KernelW
 }
 
 // check panics unless the sizes make sense.

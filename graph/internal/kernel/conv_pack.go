@@ -3,7 +3,7 @@ package kernel
 // Packed is the number of elements of packed weights, forward or backward.
 func (g *Conv) Packed() int {
 	k := g.KernelH * g.KernelW
-	if g.depthwise() {
+	if g.Depthwise() {
 		return Blocks(g.C) * isa.lanes * k
 	}
 	groups := g.groups()
@@ -80,7 +80,7 @@ func (p *Pool) pack(t packing, which []int) {
 	}
 	groups := g.groups()
 	items := groups
-	if !g.depthwise() {
+	if !g.Depthwise() {
 		t.ins, t.outs = t.ins/groups, t.outs/groups
 		items *= panels(Blocks(t.outs))
 	}
@@ -92,7 +92,7 @@ func (p *Pool) pack(t packing, which []int) {
 func (t *packing) run(w *worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		switch g := &t.g; {
-		case g.depthwise():
+		case g.Depthwise():
 			t.lanes(i)
 		case g.Group == 1:
 			t.dense(w, i)

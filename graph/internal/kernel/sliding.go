@@ -52,7 +52,7 @@ const (
 // newSliding is a convolution from ins to outs channels, all groups together.
 func newSliding(g *Conv, ins, outs int) sliding {
 	groups := g.groups()
-	s := sliding{n: g.N, inLanes: isa.lanes, groups: groups, ins: ins / groups, outs: outs / groups, depthwise: g.depthwise()}
+	s := sliding{n: g.N, inLanes: isa.lanes, groups: groups, ins: ins / groups, outs: outs / groups, depthwise: g.Depthwise()}
 	if s.depthwise {
 		s.ins, s.outs = isa.lanes, isa.lanes
 	}
