@@ -375,6 +375,9 @@ func (p *Program) fuse() {
 		learns[p.plan.values[q.Name]] = true
 	}
 	p.plan.fuse(keep, p.builder.BatchStatistics, learns)
+	if p.config.Training == nil {
+		p.plan.cascade(keep)
+	}
 }
 
 func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {

@@ -114,22 +114,15 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		return nil, nil
 	}
 	x := in[0]
-	g.Narrow = f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x))
-	k := convolution{b: b, g: g, w: b.Node(in[1]), limits: f.limits, bias: -1, residual: -1}
+	g.Narrow = f.narrow(b, x)
+	k := convolution{b: b, g: g, limits: f.limits, bias: -1, residual: -1}
 	if g.Narrow {
 		k.args = append(k.args, b.narrow(x))
 	} else {
 		k.args = append(k.args, b.Blocked(x))
 	}
 	var bias *gorgonia.Node
-	if v := optional(in[:f.own], 2); v != nil {
-		bias = b.Node(v)
-	}
-	more := in[f.own:]
-	if f.norm != nil {
-		k.w, bias = f.norm.into(b, k.w, bias, more)
-		more = more[4:]
-	}
+	k.w, bias, in = f.parameters(b, in)
 	// Where the gradient passes, the sign of what lies near zero decides what learns:
 	// PyTorch's sums are taken there. Backward the error stays as small as it is.
 	k.fast = g.WinogradPays() && !(b.Training && (b.NeedsGradient(k.args[0]) || b.NeedsGradient(k.w)))
@@ -140,9 +133,28 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	}
 	if f.adds {
 		k.residual = len(k.args)
-		k.args = append(k.args, b.Blocked(more[0]))
+		k.args = append(k.args, b.Blocked(in[0]))
 	}
 	return []*gorgonia.Node{k.apply(blockedShape(f.shape))}, nil
+}
+
+// narrow says whether x is read in the narrow layout, that of images.
+func (f *conv) narrow(b *Builder, x *Value) bool {
+	return f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x))
+}
+
+// parameters are weights and bias, or nil, with an absorbed normalisation folded into
+// them, and the inputs that are left.
+func (f *conv) parameters(b *Builder, in []*Value) (w, bias *gorgonia.Node, left []*Value) {
+	w = b.Node(in[1])
+	if v := optional(in[:f.own], 2); v != nil {
+		bias = b.Node(v)
+	}
+	if left = in[f.own:]; f.norm != nil {
+		w, bias = f.norm.into(b, w, bias, left)
+		left = left[4:]
+	}
+	return w, bias, left
 }
 
 // convolution is the nodes of one convolution: args are x, the packed weights, and,

@@ -68,13 +68,18 @@ func (p *Pool) forward(g *Conv) class {
 
 // padded is bias with zeros for the lanes behind the last channel.
 func (p *Pool) padded(bias []float32) []float32 {
-	n := Blocks(len(bias)) * isa.lanes
-	if cap(p.bias) < n {
-		p.bias = make([]float32, n)
-	}
-	p.bias = p.bias[:n]
-	clear(p.bias[copy(p.bias, bias):])
+	p.bias = pad(p.bias, bias)
 	return p.bias
+}
+
+func pad(to, bias []float32) []float32 {
+	n := Blocks(len(bias)) * isa.lanes
+	if cap(to) < n {
+		to = make([]float32, n)
+	}
+	to = to[:n]
+	clear(to[copy(to, bias):])
+	return to
 }
 
 // input is the number of elements of x, output that of y.

@@ -32,6 +32,7 @@ type Pool struct {
 	table  []tap     // where their runs begin
 	chains []chain   // of runs
 	planes []float32 // of Winograd's transforms
+	stages []stage   // of a cascade
 }
 
 // tasks holds one reusable task of each kind: a Pool runs one launch at a time.
@@ -46,6 +47,7 @@ type tasks struct {
 	normalisation    normalisation
 	laneSums         laneSums
 	sliding          sliding
+	cascade          cascade
 	winograd         winograd
 	winogradWeights  winogradWeights
 	correlation      correlation
@@ -68,6 +70,7 @@ type worker struct {
 	tile      tile
 	taps      []tap                  // of the tile
 	runs      []tap                  // of weights
+	windows   []rows                 // of a cascade's layers
 	at        []int                  // places in a window
 	transform [36 * maxLanes]float32 // Winograd's
 	// coefficients of the loops over lanes

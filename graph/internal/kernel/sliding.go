@@ -13,6 +13,7 @@ type sliding struct {
 	ins, outs  int // channels of one group
 	groups     int
 	depthwise  bool
+	largest    bool // of what a depthwise window sees, without weights
 	clears     bool // the band's rows of the output, and what lies between its pixels, are 0 before
 
 	inH, inW, inLanes   int
@@ -219,15 +220,24 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 		}
 		in, origin = to, 0
 	}
-	t := &w.tile
-	terms := s.ins * len(c.places)
-	if s.depthwise {
-		terms = len(c.places)
+	s.tiles(w, in, origin, n, group, i0, i1, first, last)
+}
+
+// tiles computes the rows from i0 to i1 of the panels from first to last. Row i0 sees in
+// from row origin on.
+func (s *sliding) tiles(w *worker, in []float32, origin, n, group, i0, i1, first, last int) {
+	c, t := &s.class, &w.tile
+	terms := len(c.places)
+	if !s.depthwise {
+		terms *= s.ins
 	}
 	*t = tile{cRow: c.outStepW * isa.lanes, cBlock: s.outSize, aRow: c.stepW * s.inLanes, aStep: s.step(), bBlock: isa.lanes, lo: s.Lo, hi: s.Hi}
 	begins := s.Bias != nil && (s.depthwise || len(c.places) == 1) // as PyTorch's
 	f := isa.tile
-	if s.depthwise {
+	switch {
+	case s.largest:
+		f, terms = isa.mostTile, 0
+	case s.depthwise:
 		f = isa.laneTile
 	}
 	for p := first; p < last; p++ {
