@@ -4045,35 +4045,62 @@ body1x1zero:
 body1x1started:
 	MOVQ  112(AX), CX
 	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
 	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
 	MOVQ  176(AX), AX
 	TESTQ AX, AX
 	JZ    body1x1finish
 
 body1x1tap:
-	MOVQ (SI), R8
-	MOVQ 8(SI), DI
-	ADDQ $0x10, SI
-	MOVQ t+0(FP), R9
-	MOVQ 88(R9), R9
-	LEAQ (R9)(R8*4), R8
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	CMPQ BX, CX
+	JNE  body1x1term
+
+body1x1slide:
+	CMPQ        R8, $0x03
+	JLT         body1x1rest
+	VMOVUPS     (DX), Y1
+	VMOVUPS     (DX)(SI*1), Y2
+	VMOVUPS     (DX)(SI*2), Y3
+	VMOVUPS     (R9), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     (R9)(CX*1), Y4
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     (R9)(CX*2), Y4
+	VFMADD231PS Y4, Y3, Y0
+	LEAQ        (SI)(SI*2), R10
+	ADDQ        R10, DX
+	LEAQ        (CX)(CX*2), R10
+	ADDQ        R10, R9
+	SUBQ        $0x03, R8
+	JMP         body1x1slide
+
+body1x1rest:
+	TESTQ R8, R8
+	JZ    body1x1next
 
 body1x1term:
-	VMOVUPS     (CX), Y1
-	VFMADD231PS (R8), Y1, Y0
-	ADDQ        BX, CX
-	ADDQ        DX, R8
-	DECQ        DI
+	VMOVUPS     (DX), Y1
+	VFMADD231PS (R9), Y1, Y0
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
 	JNZ         body1x1term
-	DECQ        AX
-	JNZ         body1x1tap
+
+body1x1next:
+	DECQ AX
+	JNZ  body1x1tap
 
 body1x1finish:
 	MOVQ    t+0(FP), AX
@@ -4164,6 +4191,38 @@ body2x1tap:
 	MOVQ t+0(FP), R10
 	MOVQ 88(R10), R10
 	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body2x1term
+
+body2x1slide:
+	CMPQ        R8, $0x03
+	JLT         body2x1rest
+	VMOVUPS     (DX), Y2
+	VMOVUPS     (DX)(SI*1), Y3
+	VMOVUPS     (DX)(SI*2), Y4
+	VMOVUPS     (R9), Y5
+	VFMADD231PS Y5, Y2, Y0
+	VMOVUPS     (R9)(CX*1), Y5
+	VFMADD231PS Y5, Y2, Y1
+	VFMADD231PS Y5, Y3, Y0
+	VMOVUPS     (R9)(CX*2), Y5
+	VFMADD231PS Y5, Y3, Y1
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     (R10), Y5
+	VFMADD231PS Y5, Y4, Y1
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body2x1slide
+
+body2x1rest:
+	TESTQ R8, R8
+	JZ    body2x1next
 
 body2x1term:
 	VMOVUPS     (DX), Y2
@@ -4171,10 +4230,13 @@ body2x1term:
 	VFMADD231PS (R9)(CX*1), Y2, Y1
 	ADDQ        SI, DX
 	ADDQ        BX, R9
+	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body2x1term
-	DECQ        AX
-	JNZ         body2x1tap
+
+body2x1next:
+	DECQ AX
+	JNZ  body2x1tap
 
 body2x1finish:
 	MOVQ    t+0(FP), AX
@@ -4278,6 +4340,42 @@ body3x1tap:
 	MOVQ t+0(FP), R10
 	MOVQ 88(R10), R10
 	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body3x1term
+
+body3x1slide:
+	CMPQ        R8, $0x03
+	JLT         body3x1rest
+	VMOVUPS     (DX), Y3
+	VMOVUPS     (DX)(SI*1), Y4
+	VMOVUPS     (DX)(SI*2), Y5
+	VMOVUPS     (R9), Y6
+	VFMADD231PS Y6, Y3, Y0
+	VMOVUPS     (R9)(CX*1), Y6
+	VFMADD231PS Y6, Y3, Y1
+	VFMADD231PS Y6, Y4, Y0
+	VMOVUPS     (R9)(CX*2), Y6
+	VFMADD231PS Y6, Y3, Y2
+	VFMADD231PS Y6, Y4, Y1
+	VFMADD231PS Y6, Y5, Y0
+	VMOVUPS     (R10), Y6
+	VFMADD231PS Y6, Y4, Y2
+	VFMADD231PS Y6, Y5, Y1
+	VMOVUPS     (R10)(CX*1), Y6
+	VFMADD231PS Y6, Y5, Y2
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body3x1slide
+
+body3x1rest:
+	TESTQ R8, R8
+	JZ    body3x1next
 
 body3x1term:
 	VMOVUPS     (DX), Y3
@@ -4286,10 +4384,13 @@ body3x1term:
 	VFMADD231PS (R9)(CX*2), Y3, Y2
 	ADDQ        SI, DX
 	ADDQ        BX, R9
+	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body3x1term
-	DECQ        AX
-	JNZ         body3x1tap
+
+body3x1next:
+	DECQ AX
+	JNZ  body3x1tap
 
 body3x1finish:
 	MOVQ    t+0(FP), AX
@@ -4408,6 +4509,44 @@ body4x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body4x1term
+
+body4x1slide:
+	CMPQ        R8, $0x03
+	JLT         body4x1rest
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (DX)(SI*1), Y5
+	VMOVUPS     (DX)(SI*2), Y6
+	VMOVUPS     (R9), Y7
+	VFMADD231PS Y7, Y4, Y0
+	VMOVUPS     (R9)(CX*1), Y7
+	VFMADD231PS Y7, Y4, Y1
+	VFMADD231PS Y7, Y5, Y0
+	VMOVUPS     (R9)(CX*2), Y7
+	VFMADD231PS Y7, Y4, Y2
+	VFMADD231PS Y7, Y5, Y1
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     (R10), Y7
+	VFMADD231PS Y7, Y4, Y3
+	VFMADD231PS Y7, Y5, Y2
+	VFMADD231PS Y7, Y6, Y1
+	VMOVUPS     (R10)(CX*1), Y7
+	VFMADD231PS Y7, Y5, Y3
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     (R10)(CX*2), Y7
+	VFMADD231PS Y7, Y6, Y3
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body4x1slide
+
+body4x1rest:
+	TESTQ R8, R8
+	JZ    body4x1next
 
 body4x1term:
 	VMOVUPS     (DX), Y4
@@ -4420,8 +4559,10 @@ body4x1term:
 	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body4x1term
-	DECQ        AX
-	JNZ         body4x1tap
+
+body4x1next:
+	DECQ AX
+	JNZ  body4x1tap
 
 body4x1finish:
 	MOVQ    t+0(FP), AX
@@ -4553,6 +4694,51 @@ body5x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body5x1term
+
+body5x1slide:
+	CMPQ        R8, $0x03
+	JLT         body5x1rest
+	VMOVUPS     (DX), Y5
+	VMOVUPS     (DX)(SI*1), Y6
+	VMOVUPS     (DX)(SI*2), Y7
+	VMOVUPS     (R9), Y8
+	VFMADD231PS Y8, Y5, Y0
+	VMOVUPS     (R9)(CX*1), Y8
+	VFMADD231PS Y8, Y5, Y1
+	VFMADD231PS Y8, Y6, Y0
+	VMOVUPS     (R9)(CX*2), Y8
+	VFMADD231PS Y8, Y5, Y2
+	VFMADD231PS Y8, Y6, Y1
+	VFMADD231PS Y8, Y7, Y0
+	VMOVUPS     (R10), Y8
+	VFMADD231PS Y8, Y5, Y3
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y7, Y1
+	VMOVUPS     (R10)(CX*1), Y8
+	VFMADD231PS Y8, Y5, Y4
+	VFMADD231PS Y8, Y6, Y3
+	VFMADD231PS Y8, Y7, Y2
+	VMOVUPS     (R10)(CX*2), Y8
+	VFMADD231PS Y8, Y6, Y4
+	VFMADD231PS Y8, Y7, Y3
+	VMOVUPS     (R11), Y8
+	VFMADD231PS Y8, Y7, Y4
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body5x1slide
+
+body5x1rest:
+	TESTQ R8, R8
+	JZ    body5x1next
 
 body5x1term:
 	VMOVUPS     (DX), Y5
@@ -4564,10 +4750,13 @@ body5x1term:
 	ADDQ        SI, DX
 	ADDQ        BX, R9
 	ADDQ        BX, R10
+	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body5x1term
-	DECQ        AX
-	JNZ         body5x1tap
+
+body5x1next:
+	DECQ AX
+	JNZ  body5x1tap
 
 body5x1finish:
 	MOVQ    t+0(FP), AX
@@ -4712,6 +4901,55 @@ body6x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body6x1term
+
+body6x1slide:
+	CMPQ        R8, $0x03
+	JLT         body6x1rest
+	VMOVUPS     (DX), Y6
+	VMOVUPS     (DX)(SI*1), Y7
+	VMOVUPS     (DX)(SI*2), Y8
+	VMOVUPS     (R9), Y9
+	VFMADD231PS Y9, Y6, Y0
+	VMOVUPS     (R9)(CX*1), Y9
+	VFMADD231PS Y9, Y6, Y1
+	VFMADD231PS Y9, Y7, Y0
+	VMOVUPS     (R9)(CX*2), Y9
+	VFMADD231PS Y9, Y6, Y2
+	VFMADD231PS Y9, Y7, Y1
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     (R10), Y9
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y9, Y7, Y2
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R10)(CX*1), Y9
+	VFMADD231PS Y9, Y6, Y4
+	VFMADD231PS Y9, Y7, Y3
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     (R10)(CX*2), Y9
+	VFMADD231PS Y9, Y6, Y5
+	VFMADD231PS Y9, Y7, Y4
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R11), Y9
+	VFMADD231PS Y9, Y7, Y5
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     (R11)(CX*1), Y9
+	VFMADD231PS Y9, Y8, Y5
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body6x1slide
+
+body6x1rest:
+	TESTQ R8, R8
+	JZ    body6x1next
 
 body6x1term:
 	VMOVUPS     (DX), Y6
@@ -4724,10 +4962,13 @@ body6x1term:
 	ADDQ        SI, DX
 	ADDQ        BX, R9
 	ADDQ        BX, R10
+	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body6x1term
-	DECQ        AX
-	JNZ         body6x1tap
+
+body6x1next:
+	DECQ AX
+	JNZ  body6x1tap
 
 body6x1finish:
 	MOVQ    t+0(FP), AX
@@ -4887,6 +5128,57 @@ body7x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body7x1term
+
+body7x1slide:
+	CMPQ        R8, $0x03
+	JLT         body7x1rest
+	VMOVUPS     (DX), Y7
+	VMOVUPS     (DX)(SI*1), Y8
+	VMOVUPS     (DX)(SI*2), Y9
+	VMOVUPS     (R9), Y10
+	VFMADD231PS Y10, Y7, Y0
+	VMOVUPS     (R9)(CX*1), Y10
+	VFMADD231PS Y10, Y7, Y1
+	VFMADD231PS Y10, Y8, Y0
+	VMOVUPS     (R9)(CX*2), Y10
+	VFMADD231PS Y10, Y7, Y2
+	VFMADD231PS Y10, Y8, Y1
+	VFMADD231PS Y10, Y9, Y0
+	VMOVUPS     (R10), Y10
+	VFMADD231PS Y10, Y7, Y3
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y9, Y1
+	VMOVUPS     (R10)(CX*1), Y10
+	VFMADD231PS Y10, Y7, Y4
+	VFMADD231PS Y10, Y8, Y3
+	VFMADD231PS Y10, Y9, Y2
+	VMOVUPS     (R10)(CX*2), Y10
+	VFMADD231PS Y10, Y7, Y5
+	VFMADD231PS Y10, Y8, Y4
+	VFMADD231PS Y10, Y9, Y3
+	VMOVUPS     (R11), Y10
+	VFMADD231PS Y10, Y7, Y6
+	VFMADD231PS Y10, Y8, Y5
+	VFMADD231PS Y10, Y9, Y4
+	VMOVUPS     (R11)(CX*1), Y10
+	VFMADD231PS Y10, Y8, Y6
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     (R11)(CX*2), Y10
+	VFMADD231PS Y10, Y9, Y6
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body7x1slide
+
+body7x1rest:
+	TESTQ R8, R8
+	JZ    body7x1next
 
 body7x1term:
 	VMOVUPS     (DX), Y7
@@ -4903,8 +5195,10 @@ body7x1term:
 	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body7x1term
-	DECQ        AX
-	JNZ         body7x1tap
+
+body7x1next:
+	DECQ AX
+	JNZ  body7x1tap
 
 body7x1finish:
 	MOVQ    t+0(FP), AX
@@ -5077,6 +5371,64 @@ body8x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body8x1term
+
+body8x1slide:
+	CMPQ        R8, $0x03
+	JLT         body8x1rest
+	VMOVUPS     (DX), Y8
+	VMOVUPS     (DX)(SI*1), Y9
+	VMOVUPS     (DX)(SI*2), Y10
+	VMOVUPS     (R9), Y11
+	VFMADD231PS Y11, Y8, Y0
+	VMOVUPS     (R9)(CX*1), Y11
+	VFMADD231PS Y11, Y8, Y1
+	VFMADD231PS Y11, Y9, Y0
+	VMOVUPS     (R9)(CX*2), Y11
+	VFMADD231PS Y11, Y8, Y2
+	VFMADD231PS Y11, Y9, Y1
+	VFMADD231PS Y11, Y10, Y0
+	VMOVUPS     (R10), Y11
+	VFMADD231PS Y11, Y8, Y3
+	VFMADD231PS Y11, Y9, Y2
+	VFMADD231PS Y11, Y10, Y1
+	VMOVUPS     (R10)(CX*1), Y11
+	VFMADD231PS Y11, Y8, Y4
+	VFMADD231PS Y11, Y9, Y3
+	VFMADD231PS Y11, Y10, Y2
+	VMOVUPS     (R10)(CX*2), Y11
+	VFMADD231PS Y11, Y8, Y5
+	VFMADD231PS Y11, Y9, Y4
+	VFMADD231PS Y11, Y10, Y3
+	VMOVUPS     (R11), Y11
+	VFMADD231PS Y11, Y8, Y6
+	VFMADD231PS Y11, Y9, Y5
+	VFMADD231PS Y11, Y10, Y4
+	VMOVUPS     (R11)(CX*1), Y11
+	VFMADD231PS Y11, Y8, Y7
+	VFMADD231PS Y11, Y9, Y6
+	VFMADD231PS Y11, Y10, Y5
+	VMOVUPS     (R11)(CX*2), Y11
+	VFMADD231PS Y11, Y9, Y7
+	VFMADD231PS Y11, Y10, Y6
+	VMOVUPS     (R12), Y11
+	VFMADD231PS Y11, Y10, Y7
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body8x1slide
+
+body8x1rest:
+	TESTQ R8, R8
+	JZ    body8x1next
 
 body8x1term:
 	VMOVUPS     (DX), Y8
@@ -5092,10 +5444,13 @@ body8x1term:
 	ADDQ        BX, R9
 	ADDQ        BX, R10
 	ADDQ        BX, R11
+	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body8x1term
-	DECQ        AX
-	JNZ         body8x1tap
+
+body8x1next:
+	DECQ AX
+	JNZ  body8x1tap
 
 body8x1finish:
 	MOVQ    t+0(FP), AX
@@ -5281,6 +5636,68 @@ body9x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body9x1term
+
+body9x1slide:
+	CMPQ        R8, $0x03
+	JLT         body9x1rest
+	VMOVUPS     (DX), Y9
+	VMOVUPS     (DX)(SI*1), Y10
+	VMOVUPS     (DX)(SI*2), Y11
+	VMOVUPS     (R9), Y12
+	VFMADD231PS Y12, Y9, Y0
+	VMOVUPS     (R9)(CX*1), Y12
+	VFMADD231PS Y12, Y9, Y1
+	VFMADD231PS Y12, Y10, Y0
+	VMOVUPS     (R9)(CX*2), Y12
+	VFMADD231PS Y12, Y9, Y2
+	VFMADD231PS Y12, Y10, Y1
+	VFMADD231PS Y12, Y11, Y0
+	VMOVUPS     (R10), Y12
+	VFMADD231PS Y12, Y9, Y3
+	VFMADD231PS Y12, Y10, Y2
+	VFMADD231PS Y12, Y11, Y1
+	VMOVUPS     (R10)(CX*1), Y12
+	VFMADD231PS Y12, Y9, Y4
+	VFMADD231PS Y12, Y10, Y3
+	VFMADD231PS Y12, Y11, Y2
+	VMOVUPS     (R10)(CX*2), Y12
+	VFMADD231PS Y12, Y9, Y5
+	VFMADD231PS Y12, Y10, Y4
+	VFMADD231PS Y12, Y11, Y3
+	VMOVUPS     (R11), Y12
+	VFMADD231PS Y12, Y9, Y6
+	VFMADD231PS Y12, Y10, Y5
+	VFMADD231PS Y12, Y11, Y4
+	VMOVUPS     (R11)(CX*1), Y12
+	VFMADD231PS Y12, Y9, Y7
+	VFMADD231PS Y12, Y10, Y6
+	VFMADD231PS Y12, Y11, Y5
+	VMOVUPS     (R11)(CX*2), Y12
+	VFMADD231PS Y12, Y9, Y8
+	VFMADD231PS Y12, Y10, Y7
+	VFMADD231PS Y12, Y11, Y6
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y12, Y10, Y8
+	VFMADD231PS Y12, Y11, Y7
+	VMOVUPS     (R12)(CX*1), Y12
+	VFMADD231PS Y12, Y11, Y8
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body9x1slide
+
+body9x1rest:
+	TESTQ R8, R8
+	JZ    body9x1next
 
 body9x1term:
 	VMOVUPS     (DX), Y9
@@ -5297,10 +5714,13 @@ body9x1term:
 	ADDQ        BX, R9
 	ADDQ        BX, R10
 	ADDQ        BX, R11
+	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body9x1term
-	DECQ        AX
-	JNZ         body9x1tap
+
+body9x1next:
+	DECQ AX
+	JNZ  body9x1tap
 
 body9x1finish:
 	MOVQ    t+0(FP), AX
@@ -5501,6 +5921,70 @@ body10x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body10x1term
+
+body10x1slide:
+	CMPQ        R8, $0x03
+	JLT         body10x1rest
+	VMOVUPS     (DX), Y10
+	VMOVUPS     (DX)(SI*1), Y11
+	VMOVUPS     (DX)(SI*2), Y12
+	VMOVUPS     (R9), Y13
+	VFMADD231PS Y13, Y10, Y0
+	VMOVUPS     (R9)(CX*1), Y13
+	VFMADD231PS Y13, Y10, Y1
+	VFMADD231PS Y13, Y11, Y0
+	VMOVUPS     (R9)(CX*2), Y13
+	VFMADD231PS Y13, Y10, Y2
+	VFMADD231PS Y13, Y11, Y1
+	VFMADD231PS Y13, Y12, Y0
+	VMOVUPS     (R10), Y13
+	VFMADD231PS Y13, Y10, Y3
+	VFMADD231PS Y13, Y11, Y2
+	VFMADD231PS Y13, Y12, Y1
+	VMOVUPS     (R10)(CX*1), Y13
+	VFMADD231PS Y13, Y10, Y4
+	VFMADD231PS Y13, Y11, Y3
+	VFMADD231PS Y13, Y12, Y2
+	VMOVUPS     (R10)(CX*2), Y13
+	VFMADD231PS Y13, Y10, Y5
+	VFMADD231PS Y13, Y11, Y4
+	VFMADD231PS Y13, Y12, Y3
+	VMOVUPS     (R11), Y13
+	VFMADD231PS Y13, Y10, Y6
+	VFMADD231PS Y13, Y11, Y5
+	VFMADD231PS Y13, Y12, Y4
+	VMOVUPS     (R11)(CX*1), Y13
+	VFMADD231PS Y13, Y10, Y7
+	VFMADD231PS Y13, Y11, Y6
+	VFMADD231PS Y13, Y12, Y5
+	VMOVUPS     (R11)(CX*2), Y13
+	VFMADD231PS Y13, Y10, Y8
+	VFMADD231PS Y13, Y11, Y7
+	VFMADD231PS Y13, Y12, Y6
+	VMOVUPS     (R12), Y13
+	VFMADD231PS Y13, Y10, Y9
+	VFMADD231PS Y13, Y11, Y8
+	VFMADD231PS Y13, Y12, Y7
+	VMOVUPS     (R12)(CX*1), Y13
+	VFMADD231PS Y13, Y11, Y9
+	VFMADD231PS Y13, Y12, Y8
+	VMOVUPS     (R12)(CX*2), Y13
+	VFMADD231PS Y13, Y12, Y9
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body10x1slide
+
+body10x1rest:
+	TESTQ R8, R8
+	JZ    body10x1next
 
 body10x1term:
 	VMOVUPS     (DX), Y10
@@ -5521,8 +6005,10 @@ body10x1term:
 	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body10x1term
-	DECQ        AX
-	JNZ         body10x1tap
+
+body10x1next:
+	DECQ AX
+	JNZ  body10x1tap
 
 body10x1finish:
 	MOVQ    t+0(FP), AX
@@ -5736,6 +6222,77 @@ body11x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	CMPQ BX, CX
+	JNE  body11x1term
+
+body11x1slide:
+	CMPQ        R8, $0x03
+	JLT         body11x1rest
+	VMOVUPS     (DX), Y11
+	VMOVUPS     (DX)(SI*1), Y12
+	VMOVUPS     (DX)(SI*2), Y13
+	VMOVUPS     (R9), Y14
+	VFMADD231PS Y14, Y11, Y0
+	VMOVUPS     (R9)(CX*1), Y14
+	VFMADD231PS Y14, Y11, Y1
+	VFMADD231PS Y14, Y12, Y0
+	VMOVUPS     (R9)(CX*2), Y14
+	VFMADD231PS Y14, Y11, Y2
+	VFMADD231PS Y14, Y12, Y1
+	VFMADD231PS Y14, Y13, Y0
+	VMOVUPS     (R10), Y14
+	VFMADD231PS Y14, Y11, Y3
+	VFMADD231PS Y14, Y12, Y2
+	VFMADD231PS Y14, Y13, Y1
+	VMOVUPS     (R10)(CX*1), Y14
+	VFMADD231PS Y14, Y11, Y4
+	VFMADD231PS Y14, Y12, Y3
+	VFMADD231PS Y14, Y13, Y2
+	VMOVUPS     (R10)(CX*2), Y14
+	VFMADD231PS Y14, Y11, Y5
+	VFMADD231PS Y14, Y12, Y4
+	VFMADD231PS Y14, Y13, Y3
+	VMOVUPS     (R11), Y14
+	VFMADD231PS Y14, Y11, Y6
+	VFMADD231PS Y14, Y12, Y5
+	VFMADD231PS Y14, Y13, Y4
+	VMOVUPS     (R11)(CX*1), Y14
+	VFMADD231PS Y14, Y11, Y7
+	VFMADD231PS Y14, Y12, Y6
+	VFMADD231PS Y14, Y13, Y5
+	VMOVUPS     (R11)(CX*2), Y14
+	VFMADD231PS Y14, Y11, Y8
+	VFMADD231PS Y14, Y12, Y7
+	VFMADD231PS Y14, Y13, Y6
+	VMOVUPS     (R12), Y14
+	VFMADD231PS Y14, Y11, Y9
+	VFMADD231PS Y14, Y12, Y8
+	VFMADD231PS Y14, Y13, Y7
+	VMOVUPS     (R12)(CX*1), Y14
+	VFMADD231PS Y14, Y11, Y10
+	VFMADD231PS Y14, Y12, Y9
+	VFMADD231PS Y14, Y13, Y8
+	VMOVUPS     (R12)(CX*2), Y14
+	VFMADD231PS Y14, Y12, Y10
+	VFMADD231PS Y14, Y13, Y9
+	VMOVUPS     (R13), Y14
+	VFMADD231PS Y14, Y13, Y10
+	LEAQ        (SI)(SI*2), R14
+	ADDQ        R14, DX
+	LEAQ        (CX)(CX*2), R14
+	ADDQ        R14, R9
+	ADDQ        R14, R10
+	ADDQ        R14, R11
+	ADDQ        R14, R12
+	ADDQ        R14, R13
+	SUBQ        $0x03, R8
+	JMP         body11x1slide
+
+body11x1rest:
+	TESTQ R8, R8
+	JZ    body11x1next
 
 body11x1term:
 	VMOVUPS     (DX), Y11
@@ -5755,10 +6312,13 @@ body11x1term:
 	ADDQ        BX, R10
 	ADDQ        BX, R11
 	ADDQ        BX, R12
+	ADDQ        BX, R13
 	DECQ        R8
 	JNZ         body11x1term
-	DECQ        AX
-	JNZ         body11x1tap
+
+body11x1next:
+	DECQ AX
+	JNZ  body11x1tap
 
 body11x1finish:
 	MOVQ    t+0(FP), AX
@@ -5985,6 +6545,81 @@ body12x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	CMPQ BX, CX
+	JNE  body12x1term
+
+body12x1slide:
+	CMPQ        R8, $0x03
+	JLT         body12x1rest
+	VMOVUPS     (DX), Y12
+	VMOVUPS     (DX)(SI*1), Y13
+	VMOVUPS     (DX)(SI*2), Y14
+	VMOVUPS     (R9), Y15
+	VFMADD231PS Y15, Y12, Y0
+	VMOVUPS     (R9)(CX*1), Y15
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     (R9)(CX*2), Y15
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     (R10), Y15
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     (R10)(CX*1), Y15
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     (R10)(CX*2), Y15
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	VMOVUPS     (R11)(CX*1), Y15
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	VMOVUPS     (R11)(CX*2), Y15
+	VFMADD231PS Y15, Y12, Y8
+	VFMADD231PS Y15, Y13, Y7
+	VFMADD231PS Y15, Y14, Y6
+	VMOVUPS     (R12), Y15
+	VFMADD231PS Y15, Y12, Y9
+	VFMADD231PS Y15, Y13, Y8
+	VFMADD231PS Y15, Y14, Y7
+	VMOVUPS     (R12)(CX*1), Y15
+	VFMADD231PS Y15, Y12, Y10
+	VFMADD231PS Y15, Y13, Y9
+	VFMADD231PS Y15, Y14, Y8
+	VMOVUPS     (R12)(CX*2), Y15
+	VFMADD231PS Y15, Y12, Y11
+	VFMADD231PS Y15, Y13, Y10
+	VFMADD231PS Y15, Y14, Y9
+	VMOVUPS     (R13), Y15
+	VFMADD231PS Y15, Y13, Y11
+	VFMADD231PS Y15, Y14, Y10
+	VMOVUPS     (R13)(CX*1), Y15
+	VFMADD231PS Y15, Y14, Y11
+	LEAQ        (SI)(SI*2), R14
+	ADDQ        R14, DX
+	LEAQ        (CX)(CX*2), R14
+	ADDQ        R14, R9
+	ADDQ        R14, R10
+	ADDQ        R14, R11
+	ADDQ        R14, R12
+	ADDQ        R14, R13
+	SUBQ        $0x03, R8
+	JMP         body12x1slide
+
+body12x1rest:
+	TESTQ R8, R8
+	JZ    body12x1next
 
 body12x1term:
 	VMOVUPS     (DX), Y12
@@ -6005,10 +6640,13 @@ body12x1term:
 	ADDQ        BX, R10
 	ADDQ        BX, R11
 	ADDQ        BX, R12
+	ADDQ        BX, R13
 	DECQ        R8
 	JNZ         body12x1term
-	DECQ        AX
-	JNZ         body12x1tap
+
+body12x1next:
+	DECQ AX
+	JNZ  body12x1tap
 
 body12x1finish:
 	MOVQ    t+0(FP), AX
@@ -15810,35 +16448,62 @@ body1x1zero:
 body1x1started:
 	MOVQ  112(AX), CX
 	SHLQ  $0x02, CX
-	MOVQ  128(AX), CX
-	MOVQ  160(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  120(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  152(AX), BX
+	MOVQ  128(AX), DX
+	MOVQ  160(AX), BX
 	SHLQ  $0x02, BX
-	MOVQ  168(AX), SI
+	MOVQ  120(AX), BX
+	SHLQ  $0x02, BX
+	MOVQ  152(AX), SI
+	SHLQ  $0x02, SI
+	MOVQ  168(AX), DI
 	MOVQ  176(AX), AX
 	TESTQ AX, AX
 	JZ    body1x1finish
 
 body1x1tap:
-	MOVQ (SI), R8
-	MOVQ 8(SI), DI
-	ADDQ $0x10, SI
-	MOVQ t+0(FP), R9
-	MOVQ 88(R9), R9
-	LEAQ (R9)(R8*4), R8
+	MOVQ (DI), R9
+	MOVQ 8(DI), R8
+	ADDQ $0x10, DI
+	MOVQ t+0(FP), R10
+	MOVQ 88(R10), R10
+	LEAQ (R10)(R9*4), R9
+	CMPQ BX, CX
+	JNE  body1x1term
+
+body1x1slide:
+	CMPQ        R8, $0x03
+	JLT         body1x1rest
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (DX)(SI*1), Z2
+	VMOVUPS     (DX)(SI*2), Z3
+	VMOVUPS     (R9), Z4
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R9)(CX*1), Z4
+	VFMADD231PS Z4, Z2, Z0
+	VMOVUPS     (R9)(CX*2), Z4
+	VFMADD231PS Z4, Z3, Z0
+	LEAQ        (SI)(SI*2), R10
+	ADDQ        R10, DX
+	LEAQ        (CX)(CX*2), R10
+	ADDQ        R10, R9
+	SUBQ        $0x03, R8
+	JMP         body1x1slide
+
+body1x1rest:
+	TESTQ R8, R8
+	JZ    body1x1next
 
 body1x1term:
-	VMOVUPS     (CX), Z1
-	VFMADD231PS (R8), Z1, Z0
-	ADDQ        BX, CX
-	ADDQ        DX, R8
-	DECQ        DI
+	VMOVUPS     (DX), Z1
+	VFMADD231PS (R9), Z1, Z0
+	ADDQ        SI, DX
+	ADDQ        BX, R9
+	DECQ        R8
 	JNZ         body1x1term
-	DECQ        AX
-	JNZ         body1x1tap
+
+body1x1next:
+	DECQ AX
+	JNZ  body1x1tap
 
 body1x1finish:
 	MOVQ    t+0(FP), AX
@@ -15929,6 +16594,38 @@ body2x1tap:
 	MOVQ t+0(FP), R10
 	MOVQ 88(R10), R10
 	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body2x1term
+
+body2x1slide:
+	CMPQ        R8, $0x03
+	JLT         body2x1rest
+	VMOVUPS     (DX), Z2
+	VMOVUPS     (DX)(SI*1), Z3
+	VMOVUPS     (DX)(SI*2), Z4
+	VMOVUPS     (R9), Z5
+	VFMADD231PS Z5, Z2, Z0
+	VMOVUPS     (R9)(CX*1), Z5
+	VFMADD231PS Z5, Z2, Z1
+	VFMADD231PS Z5, Z3, Z0
+	VMOVUPS     (R9)(CX*2), Z5
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS     (R10), Z5
+	VFMADD231PS Z5, Z4, Z1
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body2x1slide
+
+body2x1rest:
+	TESTQ R8, R8
+	JZ    body2x1next
 
 body2x1term:
 	VMOVUPS     (DX), Z2
@@ -15936,10 +16633,13 @@ body2x1term:
 	VFMADD231PS (R9)(CX*1), Z2, Z1
 	ADDQ        SI, DX
 	ADDQ        BX, R9
+	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body2x1term
-	DECQ        AX
-	JNZ         body2x1tap
+
+body2x1next:
+	DECQ AX
+	JNZ  body2x1tap
 
 body2x1finish:
 	MOVQ    t+0(FP), AX
@@ -16043,6 +16743,42 @@ body3x1tap:
 	MOVQ t+0(FP), R10
 	MOVQ 88(R10), R10
 	LEAQ (R10)(R9*4), R9
+	LEAQ (R9)(CX*2), R10
+	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body3x1term
+
+body3x1slide:
+	CMPQ        R8, $0x03
+	JLT         body3x1rest
+	VMOVUPS     (DX), Z3
+	VMOVUPS     (DX)(SI*1), Z4
+	VMOVUPS     (DX)(SI*2), Z5
+	VMOVUPS     (R9), Z6
+	VFMADD231PS Z6, Z3, Z0
+	VMOVUPS     (R9)(CX*1), Z6
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z6, Z4, Z0
+	VMOVUPS     (R9)(CX*2), Z6
+	VFMADD231PS Z6, Z3, Z2
+	VFMADD231PS Z6, Z4, Z1
+	VFMADD231PS Z6, Z5, Z0
+	VMOVUPS     (R10), Z6
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z6, Z5, Z1
+	VMOVUPS     (R10)(CX*1), Z6
+	VFMADD231PS Z6, Z5, Z2
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body3x1slide
+
+body3x1rest:
+	TESTQ R8, R8
+	JZ    body3x1next
 
 body3x1term:
 	VMOVUPS     (DX), Z3
@@ -16051,10 +16787,13 @@ body3x1term:
 	VFMADD231PS (R9)(CX*2), Z3, Z2
 	ADDQ        SI, DX
 	ADDQ        BX, R9
+	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body3x1term
-	DECQ        AX
-	JNZ         body3x1tap
+
+body3x1next:
+	DECQ AX
+	JNZ  body3x1tap
 
 body3x1finish:
 	MOVQ    t+0(FP), AX
@@ -16173,6 +16912,44 @@ body4x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	CMPQ BX, CX
+	JNE  body4x1term
+
+body4x1slide:
+	CMPQ        R8, $0x03
+	JLT         body4x1rest
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (DX)(SI*1), Z5
+	VMOVUPS     (DX)(SI*2), Z6
+	VMOVUPS     (R9), Z7
+	VFMADD231PS Z7, Z4, Z0
+	VMOVUPS     (R9)(CX*1), Z7
+	VFMADD231PS Z7, Z4, Z1
+	VFMADD231PS Z7, Z5, Z0
+	VMOVUPS     (R9)(CX*2), Z7
+	VFMADD231PS Z7, Z4, Z2
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z6, Z0
+	VMOVUPS     (R10), Z7
+	VFMADD231PS Z7, Z4, Z3
+	VFMADD231PS Z7, Z5, Z2
+	VFMADD231PS Z7, Z6, Z1
+	VMOVUPS     (R10)(CX*1), Z7
+	VFMADD231PS Z7, Z5, Z3
+	VFMADD231PS Z7, Z6, Z2
+	VMOVUPS     (R10)(CX*2), Z7
+	VFMADD231PS Z7, Z6, Z3
+	LEAQ        (SI)(SI*2), R11
+	ADDQ        R11, DX
+	LEAQ        (CX)(CX*2), R11
+	ADDQ        R11, R9
+	ADDQ        R11, R10
+	SUBQ        $0x03, R8
+	JMP         body4x1slide
+
+body4x1rest:
+	TESTQ R8, R8
+	JZ    body4x1next
 
 body4x1term:
 	VMOVUPS     (DX), Z4
@@ -16185,8 +16962,10 @@ body4x1term:
 	ADDQ        BX, R10
 	DECQ        R8
 	JNZ         body4x1term
-	DECQ        AX
-	JNZ         body4x1tap
+
+body4x1next:
+	DECQ AX
+	JNZ  body4x1tap
 
 body4x1finish:
 	MOVQ    t+0(FP), AX
@@ -16318,6 +17097,51 @@ body5x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body5x1term
+
+body5x1slide:
+	CMPQ        R8, $0x03
+	JLT         body5x1rest
+	VMOVUPS     (DX), Z5
+	VMOVUPS     (DX)(SI*1), Z6
+	VMOVUPS     (DX)(SI*2), Z7
+	VMOVUPS     (R9), Z8
+	VFMADD231PS Z8, Z5, Z0
+	VMOVUPS     (R9)(CX*1), Z8
+	VFMADD231PS Z8, Z5, Z1
+	VFMADD231PS Z8, Z6, Z0
+	VMOVUPS     (R9)(CX*2), Z8
+	VFMADD231PS Z8, Z5, Z2
+	VFMADD231PS Z8, Z6, Z1
+	VFMADD231PS Z8, Z7, Z0
+	VMOVUPS     (R10), Z8
+	VFMADD231PS Z8, Z5, Z3
+	VFMADD231PS Z8, Z6, Z2
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS     (R10)(CX*1), Z8
+	VFMADD231PS Z8, Z5, Z4
+	VFMADD231PS Z8, Z6, Z3
+	VFMADD231PS Z8, Z7, Z2
+	VMOVUPS     (R10)(CX*2), Z8
+	VFMADD231PS Z8, Z6, Z4
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS     (R11), Z8
+	VFMADD231PS Z8, Z7, Z4
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body5x1slide
+
+body5x1rest:
+	TESTQ R8, R8
+	JZ    body5x1next
 
 body5x1term:
 	VMOVUPS     (DX), Z5
@@ -16329,10 +17153,13 @@ body5x1term:
 	ADDQ        SI, DX
 	ADDQ        BX, R9
 	ADDQ        BX, R10
+	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body5x1term
-	DECQ        AX
-	JNZ         body5x1tap
+
+body5x1next:
+	DECQ AX
+	JNZ  body5x1tap
 
 body5x1finish:
 	MOVQ    t+0(FP), AX
@@ -16477,6 +17304,55 @@ body6x1tap:
 	LEAQ (R10)(R9*4), R9
 	LEAQ (R9)(CX*2), R10
 	ADDQ CX, R10
+	LEAQ (R10)(CX*2), R11
+	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body6x1term
+
+body6x1slide:
+	CMPQ        R8, $0x03
+	JLT         body6x1rest
+	VMOVUPS     (DX), Z6
+	VMOVUPS     (DX)(SI*1), Z7
+	VMOVUPS     (DX)(SI*2), Z8
+	VMOVUPS     (R9), Z9
+	VFMADD231PS Z9, Z6, Z0
+	VMOVUPS     (R9)(CX*1), Z9
+	VFMADD231PS Z9, Z6, Z1
+	VFMADD231PS Z9, Z7, Z0
+	VMOVUPS     (R9)(CX*2), Z9
+	VFMADD231PS Z9, Z6, Z2
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z8, Z0
+	VMOVUPS     (R10), Z9
+	VFMADD231PS Z9, Z6, Z3
+	VFMADD231PS Z9, Z7, Z2
+	VFMADD231PS Z9, Z8, Z1
+	VMOVUPS     (R10)(CX*1), Z9
+	VFMADD231PS Z9, Z6, Z4
+	VFMADD231PS Z9, Z7, Z3
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS     (R10)(CX*2), Z9
+	VFMADD231PS Z9, Z6, Z5
+	VFMADD231PS Z9, Z7, Z4
+	VFMADD231PS Z9, Z8, Z3
+	VMOVUPS     (R11), Z9
+	VFMADD231PS Z9, Z7, Z5
+	VFMADD231PS Z9, Z8, Z4
+	VMOVUPS     (R11)(CX*1), Z9
+	VFMADD231PS Z9, Z8, Z5
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body6x1slide
+
+body6x1rest:
+	TESTQ R8, R8
+	JZ    body6x1next
 
 body6x1term:
 	VMOVUPS     (DX), Z6
@@ -16489,10 +17365,13 @@ body6x1term:
 	ADDQ        SI, DX
 	ADDQ        BX, R9
 	ADDQ        BX, R10
+	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body6x1term
-	DECQ        AX
-	JNZ         body6x1tap
+
+body6x1next:
+	DECQ AX
+	JNZ  body6x1tap
 
 body6x1finish:
 	MOVQ    t+0(FP), AX
@@ -16652,6 +17531,57 @@ body7x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	CMPQ BX, CX
+	JNE  body7x1term
+
+body7x1slide:
+	CMPQ        R8, $0x03
+	JLT         body7x1rest
+	VMOVUPS     (DX), Z7
+	VMOVUPS     (DX)(SI*1), Z8
+	VMOVUPS     (DX)(SI*2), Z9
+	VMOVUPS     (R9), Z10
+	VFMADD231PS Z10, Z7, Z0
+	VMOVUPS     (R9)(CX*1), Z10
+	VFMADD231PS Z10, Z7, Z1
+	VFMADD231PS Z10, Z8, Z0
+	VMOVUPS     (R9)(CX*2), Z10
+	VFMADD231PS Z10, Z7, Z2
+	VFMADD231PS Z10, Z8, Z1
+	VFMADD231PS Z10, Z9, Z0
+	VMOVUPS     (R10), Z10
+	VFMADD231PS Z10, Z7, Z3
+	VFMADD231PS Z10, Z8, Z2
+	VFMADD231PS Z10, Z9, Z1
+	VMOVUPS     (R10)(CX*1), Z10
+	VFMADD231PS Z10, Z7, Z4
+	VFMADD231PS Z10, Z8, Z3
+	VFMADD231PS Z10, Z9, Z2
+	VMOVUPS     (R10)(CX*2), Z10
+	VFMADD231PS Z10, Z7, Z5
+	VFMADD231PS Z10, Z8, Z4
+	VFMADD231PS Z10, Z9, Z3
+	VMOVUPS     (R11), Z10
+	VFMADD231PS Z10, Z7, Z6
+	VFMADD231PS Z10, Z8, Z5
+	VFMADD231PS Z10, Z9, Z4
+	VMOVUPS     (R11)(CX*1), Z10
+	VFMADD231PS Z10, Z8, Z6
+	VFMADD231PS Z10, Z9, Z5
+	VMOVUPS     (R11)(CX*2), Z10
+	VFMADD231PS Z10, Z9, Z6
+	LEAQ        (SI)(SI*2), R12
+	ADDQ        R12, DX
+	LEAQ        (CX)(CX*2), R12
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	ADDQ        R12, R11
+	SUBQ        $0x03, R8
+	JMP         body7x1slide
+
+body7x1rest:
+	TESTQ R8, R8
+	JZ    body7x1next
 
 body7x1term:
 	VMOVUPS     (DX), Z7
@@ -16668,8 +17598,10 @@ body7x1term:
 	ADDQ        BX, R11
 	DECQ        R8
 	JNZ         body7x1term
-	DECQ        AX
-	JNZ         body7x1tap
+
+body7x1next:
+	DECQ AX
+	JNZ  body7x1tap
 
 body7x1finish:
 	MOVQ    t+0(FP), AX
@@ -16842,6 +17774,64 @@ body8x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body8x1term
+
+body8x1slide:
+	CMPQ        R8, $0x03
+	JLT         body8x1rest
+	VMOVUPS     (DX), Z8
+	VMOVUPS     (DX)(SI*1), Z9
+	VMOVUPS     (DX)(SI*2), Z10
+	VMOVUPS     (R9), Z11
+	VFMADD231PS Z11, Z8, Z0
+	VMOVUPS     (R9)(CX*1), Z11
+	VFMADD231PS Z11, Z8, Z1
+	VFMADD231PS Z11, Z9, Z0
+	VMOVUPS     (R9)(CX*2), Z11
+	VFMADD231PS Z11, Z8, Z2
+	VFMADD231PS Z11, Z9, Z1
+	VFMADD231PS Z11, Z10, Z0
+	VMOVUPS     (R10), Z11
+	VFMADD231PS Z11, Z8, Z3
+	VFMADD231PS Z11, Z9, Z2
+	VFMADD231PS Z11, Z10, Z1
+	VMOVUPS     (R10)(CX*1), Z11
+	VFMADD231PS Z11, Z8, Z4
+	VFMADD231PS Z11, Z9, Z3
+	VFMADD231PS Z11, Z10, Z2
+	VMOVUPS     (R10)(CX*2), Z11
+	VFMADD231PS Z11, Z8, Z5
+	VFMADD231PS Z11, Z9, Z4
+	VFMADD231PS Z11, Z10, Z3
+	VMOVUPS     (R11), Z11
+	VFMADD231PS Z11, Z8, Z6
+	VFMADD231PS Z11, Z9, Z5
+	VFMADD231PS Z11, Z10, Z4
+	VMOVUPS     (R11)(CX*1), Z11
+	VFMADD231PS Z11, Z8, Z7
+	VFMADD231PS Z11, Z9, Z6
+	VFMADD231PS Z11, Z10, Z5
+	VMOVUPS     (R11)(CX*2), Z11
+	VFMADD231PS Z11, Z9, Z7
+	VFMADD231PS Z11, Z10, Z6
+	VMOVUPS     (R12), Z11
+	VFMADD231PS Z11, Z10, Z7
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body8x1slide
+
+body8x1rest:
+	TESTQ R8, R8
+	JZ    body8x1next
 
 body8x1term:
 	VMOVUPS     (DX), Z8
@@ -16857,10 +17847,13 @@ body8x1term:
 	ADDQ        BX, R9
 	ADDQ        BX, R10
 	ADDQ        BX, R11
+	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body8x1term
-	DECQ        AX
-	JNZ         body8x1tap
+
+body8x1next:
+	DECQ AX
+	JNZ  body8x1tap
 
 body8x1finish:
 	MOVQ    t+0(FP), AX
@@ -17046,6 +18039,68 @@ body9x1tap:
 	ADDQ CX, R10
 	LEAQ (R10)(CX*2), R11
 	ADDQ CX, R11
+	LEAQ (R11)(CX*2), R12
+	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body9x1term
+
+body9x1slide:
+	CMPQ        R8, $0x03
+	JLT         body9x1rest
+	VMOVUPS     (DX), Z9
+	VMOVUPS     (DX)(SI*1), Z10
+	VMOVUPS     (DX)(SI*2), Z11
+	VMOVUPS     (R9), Z12
+	VFMADD231PS Z12, Z9, Z0
+	VMOVUPS     (R9)(CX*1), Z12
+	VFMADD231PS Z12, Z9, Z1
+	VFMADD231PS Z12, Z10, Z0
+	VMOVUPS     (R9)(CX*2), Z12
+	VFMADD231PS Z12, Z9, Z2
+	VFMADD231PS Z12, Z10, Z1
+	VFMADD231PS Z12, Z11, Z0
+	VMOVUPS     (R10), Z12
+	VFMADD231PS Z12, Z9, Z3
+	VFMADD231PS Z12, Z10, Z2
+	VFMADD231PS Z12, Z11, Z1
+	VMOVUPS     (R10)(CX*1), Z12
+	VFMADD231PS Z12, Z9, Z4
+	VFMADD231PS Z12, Z10, Z3
+	VFMADD231PS Z12, Z11, Z2
+	VMOVUPS     (R10)(CX*2), Z12
+	VFMADD231PS Z12, Z9, Z5
+	VFMADD231PS Z12, Z10, Z4
+	VFMADD231PS Z12, Z11, Z3
+	VMOVUPS     (R11), Z12
+	VFMADD231PS Z12, Z9, Z6
+	VFMADD231PS Z12, Z10, Z5
+	VFMADD231PS Z12, Z11, Z4
+	VMOVUPS     (R11)(CX*1), Z12
+	VFMADD231PS Z12, Z9, Z7
+	VFMADD231PS Z12, Z10, Z6
+	VFMADD231PS Z12, Z11, Z5
+	VMOVUPS     (R11)(CX*2), Z12
+	VFMADD231PS Z12, Z9, Z8
+	VFMADD231PS Z12, Z10, Z7
+	VFMADD231PS Z12, Z11, Z6
+	VMOVUPS     (R12), Z12
+	VFMADD231PS Z12, Z10, Z8
+	VFMADD231PS Z12, Z11, Z7
+	VMOVUPS     (R12)(CX*1), Z12
+	VFMADD231PS Z12, Z11, Z8
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body9x1slide
+
+body9x1rest:
+	TESTQ R8, R8
+	JZ    body9x1next
 
 body9x1term:
 	VMOVUPS     (DX), Z9
@@ -17062,10 +18117,13 @@ body9x1term:
 	ADDQ        BX, R9
 	ADDQ        BX, R10
 	ADDQ        BX, R11
+	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body9x1term
-	DECQ        AX
-	JNZ         body9x1tap
+
+body9x1next:
+	DECQ AX
+	JNZ  body9x1tap
 
 body9x1finish:
 	MOVQ    t+0(FP), AX
@@ -17266,6 +18324,70 @@ body10x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	CMPQ BX, CX
+	JNE  body10x1term
+
+body10x1slide:
+	CMPQ        R8, $0x03
+	JLT         body10x1rest
+	VMOVUPS     (DX), Z10
+	VMOVUPS     (DX)(SI*1), Z11
+	VMOVUPS     (DX)(SI*2), Z12
+	VMOVUPS     (R9), Z13
+	VFMADD231PS Z13, Z10, Z0
+	VMOVUPS     (R9)(CX*1), Z13
+	VFMADD231PS Z13, Z10, Z1
+	VFMADD231PS Z13, Z11, Z0
+	VMOVUPS     (R9)(CX*2), Z13
+	VFMADD231PS Z13, Z10, Z2
+	VFMADD231PS Z13, Z11, Z1
+	VFMADD231PS Z13, Z12, Z0
+	VMOVUPS     (R10), Z13
+	VFMADD231PS Z13, Z10, Z3
+	VFMADD231PS Z13, Z11, Z2
+	VFMADD231PS Z13, Z12, Z1
+	VMOVUPS     (R10)(CX*1), Z13
+	VFMADD231PS Z13, Z10, Z4
+	VFMADD231PS Z13, Z11, Z3
+	VFMADD231PS Z13, Z12, Z2
+	VMOVUPS     (R10)(CX*2), Z13
+	VFMADD231PS Z13, Z10, Z5
+	VFMADD231PS Z13, Z11, Z4
+	VFMADD231PS Z13, Z12, Z3
+	VMOVUPS     (R11), Z13
+	VFMADD231PS Z13, Z10, Z6
+	VFMADD231PS Z13, Z11, Z5
+	VFMADD231PS Z13, Z12, Z4
+	VMOVUPS     (R11)(CX*1), Z13
+	VFMADD231PS Z13, Z10, Z7
+	VFMADD231PS Z13, Z11, Z6
+	VFMADD231PS Z13, Z12, Z5
+	VMOVUPS     (R11)(CX*2), Z13
+	VFMADD231PS Z13, Z10, Z8
+	VFMADD231PS Z13, Z11, Z7
+	VFMADD231PS Z13, Z12, Z6
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z13, Z10, Z9
+	VFMADD231PS Z13, Z11, Z8
+	VFMADD231PS Z13, Z12, Z7
+	VMOVUPS     (R12)(CX*1), Z13
+	VFMADD231PS Z13, Z11, Z9
+	VFMADD231PS Z13, Z12, Z8
+	VMOVUPS     (R12)(CX*2), Z13
+	VFMADD231PS Z13, Z12, Z9
+	LEAQ        (SI)(SI*2), R13
+	ADDQ        R13, DX
+	LEAQ        (CX)(CX*2), R13
+	ADDQ        R13, R9
+	ADDQ        R13, R10
+	ADDQ        R13, R11
+	ADDQ        R13, R12
+	SUBQ        $0x03, R8
+	JMP         body10x1slide
+
+body10x1rest:
+	TESTQ R8, R8
+	JZ    body10x1next
 
 body10x1term:
 	VMOVUPS     (DX), Z10
@@ -17286,8 +18408,10 @@ body10x1term:
 	ADDQ        BX, R12
 	DECQ        R8
 	JNZ         body10x1term
-	DECQ        AX
-	JNZ         body10x1tap
+
+body10x1next:
+	DECQ AX
+	JNZ  body10x1tap
 
 body10x1finish:
 	MOVQ    t+0(FP), AX
@@ -17501,6 +18625,77 @@ body11x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	CMPQ BX, CX
+	JNE  body11x1term
+
+body11x1slide:
+	CMPQ        R8, $0x03
+	JLT         body11x1rest
+	VMOVUPS     (DX), Z11
+	VMOVUPS     (DX)(SI*1), Z12
+	VMOVUPS     (DX)(SI*2), Z13
+	VMOVUPS     (R9), Z14
+	VFMADD231PS Z14, Z11, Z0
+	VMOVUPS     (R9)(CX*1), Z14
+	VFMADD231PS Z14, Z11, Z1
+	VFMADD231PS Z14, Z12, Z0
+	VMOVUPS     (R9)(CX*2), Z14
+	VFMADD231PS Z14, Z11, Z2
+	VFMADD231PS Z14, Z12, Z1
+	VFMADD231PS Z14, Z13, Z0
+	VMOVUPS     (R10), Z14
+	VFMADD231PS Z14, Z11, Z3
+	VFMADD231PS Z14, Z12, Z2
+	VFMADD231PS Z14, Z13, Z1
+	VMOVUPS     (R10)(CX*1), Z14
+	VFMADD231PS Z14, Z11, Z4
+	VFMADD231PS Z14, Z12, Z3
+	VFMADD231PS Z14, Z13, Z2
+	VMOVUPS     (R10)(CX*2), Z14
+	VFMADD231PS Z14, Z11, Z5
+	VFMADD231PS Z14, Z12, Z4
+	VFMADD231PS Z14, Z13, Z3
+	VMOVUPS     (R11), Z14
+	VFMADD231PS Z14, Z11, Z6
+	VFMADD231PS Z14, Z12, Z5
+	VFMADD231PS Z14, Z13, Z4
+	VMOVUPS     (R11)(CX*1), Z14
+	VFMADD231PS Z14, Z11, Z7
+	VFMADD231PS Z14, Z12, Z6
+	VFMADD231PS Z14, Z13, Z5
+	VMOVUPS     (R11)(CX*2), Z14
+	VFMADD231PS Z14, Z11, Z8
+	VFMADD231PS Z14, Z12, Z7
+	VFMADD231PS Z14, Z13, Z6
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z14, Z11, Z9
+	VFMADD231PS Z14, Z12, Z8
+	VFMADD231PS Z14, Z13, Z7
+	VMOVUPS     (R12)(CX*1), Z14
+	VFMADD231PS Z14, Z11, Z10
+	VFMADD231PS Z14, Z12, Z9
+	VFMADD231PS Z14, Z13, Z8
+	VMOVUPS     (R12)(CX*2), Z14
+	VFMADD231PS Z14, Z12, Z10
+	VFMADD231PS Z14, Z13, Z9
+	VMOVUPS     (R13), Z14
+	VFMADD231PS Z14, Z13, Z10
+	LEAQ        (SI)(SI*2), R14
+	ADDQ        R14, DX
+	LEAQ        (CX)(CX*2), R14
+	ADDQ        R14, R9
+	ADDQ        R14, R10
+	ADDQ        R14, R11
+	ADDQ        R14, R12
+	ADDQ        R14, R13
+	SUBQ        $0x03, R8
+	JMP         body11x1slide
+
+body11x1rest:
+	TESTQ R8, R8
+	JZ    body11x1next
 
 body11x1term:
 	VMOVUPS     (DX), Z11
@@ -17520,10 +18715,13 @@ body11x1term:
 	ADDQ        BX, R10
 	ADDQ        BX, R11
 	ADDQ        BX, R12
+	ADDQ        BX, R13
 	DECQ        R8
 	JNZ         body11x1term
-	DECQ        AX
-	JNZ         body11x1tap
+
+body11x1next:
+	DECQ AX
+	JNZ  body11x1tap
 
 body11x1finish:
 	MOVQ    t+0(FP), AX
@@ -17750,6 +18948,81 @@ body12x1tap:
 	ADDQ CX, R11
 	LEAQ (R11)(CX*2), R12
 	ADDQ CX, R12
+	LEAQ (R12)(CX*2), R13
+	ADDQ CX, R13
+	CMPQ BX, CX
+	JNE  body12x1term
+
+body12x1slide:
+	CMPQ        R8, $0x03
+	JLT         body12x1rest
+	VMOVUPS     (DX), Z12
+	VMOVUPS     (DX)(SI*1), Z13
+	VMOVUPS     (DX)(SI*2), Z14
+	VMOVUPS     (R9), Z15
+	VFMADD231PS Z15, Z12, Z0
+	VMOVUPS     (R9)(CX*1), Z15
+	VFMADD231PS Z15, Z12, Z1
+	VFMADD231PS Z15, Z13, Z0
+	VMOVUPS     (R9)(CX*2), Z15
+	VFMADD231PS Z15, Z12, Z2
+	VFMADD231PS Z15, Z13, Z1
+	VFMADD231PS Z15, Z14, Z0
+	VMOVUPS     (R10), Z15
+	VFMADD231PS Z15, Z12, Z3
+	VFMADD231PS Z15, Z13, Z2
+	VFMADD231PS Z15, Z14, Z1
+	VMOVUPS     (R10)(CX*1), Z15
+	VFMADD231PS Z15, Z12, Z4
+	VFMADD231PS Z15, Z13, Z3
+	VFMADD231PS Z15, Z14, Z2
+	VMOVUPS     (R10)(CX*2), Z15
+	VFMADD231PS Z15, Z12, Z5
+	VFMADD231PS Z15, Z13, Z4
+	VFMADD231PS Z15, Z14, Z3
+	VMOVUPS     (R11), Z15
+	VFMADD231PS Z15, Z12, Z6
+	VFMADD231PS Z15, Z13, Z5
+	VFMADD231PS Z15, Z14, Z4
+	VMOVUPS     (R11)(CX*1), Z15
+	VFMADD231PS Z15, Z12, Z7
+	VFMADD231PS Z15, Z13, Z6
+	VFMADD231PS Z15, Z14, Z5
+	VMOVUPS     (R11)(CX*2), Z15
+	VFMADD231PS Z15, Z12, Z8
+	VFMADD231PS Z15, Z13, Z7
+	VFMADD231PS Z15, Z14, Z6
+	VMOVUPS     (R12), Z15
+	VFMADD231PS Z15, Z12, Z9
+	VFMADD231PS Z15, Z13, Z8
+	VFMADD231PS Z15, Z14, Z7
+	VMOVUPS     (R12)(CX*1), Z15
+	VFMADD231PS Z15, Z12, Z10
+	VFMADD231PS Z15, Z13, Z9
+	VFMADD231PS Z15, Z14, Z8
+	VMOVUPS     (R12)(CX*2), Z15
+	VFMADD231PS Z15, Z12, Z11
+	VFMADD231PS Z15, Z13, Z10
+	VFMADD231PS Z15, Z14, Z9
+	VMOVUPS     (R13), Z15
+	VFMADD231PS Z15, Z13, Z11
+	VFMADD231PS Z15, Z14, Z10
+	VMOVUPS     (R13)(CX*1), Z15
+	VFMADD231PS Z15, Z14, Z11
+	LEAQ        (SI)(SI*2), R14
+	ADDQ        R14, DX
+	LEAQ        (CX)(CX*2), R14
+	ADDQ        R14, R9
+	ADDQ        R14, R10
+	ADDQ        R14, R11
+	ADDQ        R14, R12
+	ADDQ        R14, R13
+	SUBQ        $0x03, R8
+	JMP         body12x1slide
+
+body12x1rest:
+	TESTQ R8, R8
+	JZ    body12x1next
 
 body12x1term:
 	VMOVUPS     (DX), Z12
@@ -17770,10 +19043,13 @@ body12x1term:
 	ADDQ        BX, R10
 	ADDQ        BX, R11
 	ADDQ        BX, R12
+	ADDQ        BX, R13
 	DECQ        R8
 	JNZ         body12x1term
-	DECQ        AX
-	JNZ         body12x1tap
+
+body12x1next:
+	DECQ AX
+	JNZ  body12x1tap
 
 body12x1finish:
 	MOVQ    t+0(FP), AX
@@ -18015,6 +19291,83 @@ body13x1tap:
 	ADDQ CX, R12
 	LEAQ (R12)(CX*2), R13
 	ADDQ CX, R13
+	CMPQ BX, CX
+	JNE  body13x1term
+
+body13x1slide:
+	CMPQ        R8, $0x03
+	JLT         body13x1rest
+	VMOVUPS     (DX), Z13
+	VMOVUPS     (DX)(SI*1), Z14
+	VMOVUPS     (DX)(SI*2), Z15
+	VMOVUPS     (R9), Z16
+	VFMADD231PS Z16, Z13, Z0
+	VMOVUPS     (R9)(CX*1), Z16
+	VFMADD231PS Z16, Z13, Z1
+	VFMADD231PS Z16, Z14, Z0
+	VMOVUPS     (R9)(CX*2), Z16
+	VFMADD231PS Z16, Z13, Z2
+	VFMADD231PS Z16, Z14, Z1
+	VFMADD231PS Z16, Z15, Z0
+	VMOVUPS     (R10), Z16
+	VFMADD231PS Z16, Z13, Z3
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z16, Z15, Z1
+	VMOVUPS     (R10)(CX*1), Z16
+	VFMADD231PS Z16, Z13, Z4
+	VFMADD231PS Z16, Z14, Z3
+	VFMADD231PS Z16, Z15, Z2
+	VMOVUPS     (R10)(CX*2), Z16
+	VFMADD231PS Z16, Z13, Z5
+	VFMADD231PS Z16, Z14, Z4
+	VFMADD231PS Z16, Z15, Z3
+	VMOVUPS     (R11), Z16
+	VFMADD231PS Z16, Z13, Z6
+	VFMADD231PS Z16, Z14, Z5
+	VFMADD231PS Z16, Z15, Z4
+	VMOVUPS     (R11)(CX*1), Z16
+	VFMADD231PS Z16, Z13, Z7
+	VFMADD231PS Z16, Z14, Z6
+	VFMADD231PS Z16, Z15, Z5
+	VMOVUPS     (R11)(CX*2), Z16
+	VFMADD231PS Z16, Z13, Z8
+	VFMADD231PS Z16, Z14, Z7
+	VFMADD231PS Z16, Z15, Z6
+	VMOVUPS     (R12), Z16
+	VFMADD231PS Z16, Z13, Z9
+	VFMADD231PS Z16, Z14, Z8
+	VFMADD231PS Z16, Z15, Z7
+	VMOVUPS     (R12)(CX*1), Z16
+	VFMADD231PS Z16, Z13, Z10
+	VFMADD231PS Z16, Z14, Z9
+	VFMADD231PS Z16, Z15, Z8
+	VMOVUPS     (R12)(CX*2), Z16
+	VFMADD231PS Z16, Z13, Z11
+	VFMADD231PS Z16, Z14, Z10
+	VFMADD231PS Z16, Z15, Z9
+	VMOVUPS     (R13), Z16
+	VFMADD231PS Z16, Z13, Z12
+	VFMADD231PS Z16, Z14, Z11
+	VFMADD231PS Z16, Z15, Z10
+	VMOVUPS     (R13)(CX*1), Z16
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z16, Z15, Z11
+	VMOVUPS     (R13)(CX*2), Z16
+	VFMADD231PS Z16, Z15, Z12
+	LEAQ        (SI)(SI*2), R14
+	ADDQ        R14, DX
+	LEAQ        (CX)(CX*2), R14
+	ADDQ        R14, R9
+	ADDQ        R14, R10
+	ADDQ        R14, R11
+	ADDQ        R14, R12
+	ADDQ        R14, R13
+	SUBQ        $0x03, R8
+	JMP         body13x1slide
+
+body13x1rest:
+	TESTQ R8, R8
+	JZ    body13x1next
 
 body13x1term:
 	VMOVUPS     (DX), Z13
@@ -18039,8 +19392,10 @@ body13x1term:
 	ADDQ        BX, R13
 	DECQ        R8
 	JNZ         body13x1term
-	DECQ        AX
-	JNZ         body13x1tap
+
+body13x1next:
+	DECQ AX
+	JNZ  body13x1tap
 
 body13x1finish:
 	MOVQ    t+0(FP), AX
@@ -18295,6 +19650,90 @@ body14x1tap:
 	ADDQ CX, R12
 	LEAQ (R12)(CX*2), R13
 	ADDQ CX, R13
+	LEAQ (R13)(CX*2), R14
+	ADDQ CX, R14
+	CMPQ BX, CX
+	JNE  body14x1term
+
+body14x1slide:
+	CMPQ        R8, $0x03
+	JLT         body14x1rest
+	VMOVUPS     (DX), Z14
+	VMOVUPS     (DX)(SI*1), Z15
+	VMOVUPS     (DX)(SI*2), Z16
+	VMOVUPS     (R9), Z17
+	VFMADD231PS Z17, Z14, Z0
+	VMOVUPS     (R9)(CX*1), Z17
+	VFMADD231PS Z17, Z14, Z1
+	VFMADD231PS Z17, Z15, Z0
+	VMOVUPS     (R9)(CX*2), Z17
+	VFMADD231PS Z17, Z14, Z2
+	VFMADD231PS Z17, Z15, Z1
+	VFMADD231PS Z17, Z16, Z0
+	VMOVUPS     (R10), Z17
+	VFMADD231PS Z17, Z14, Z3
+	VFMADD231PS Z17, Z15, Z2
+	VFMADD231PS Z17, Z16, Z1
+	VMOVUPS     (R10)(CX*1), Z17
+	VFMADD231PS Z17, Z14, Z4
+	VFMADD231PS Z17, Z15, Z3
+	VFMADD231PS Z17, Z16, Z2
+	VMOVUPS     (R10)(CX*2), Z17
+	VFMADD231PS Z17, Z14, Z5
+	VFMADD231PS Z17, Z15, Z4
+	VFMADD231PS Z17, Z16, Z3
+	VMOVUPS     (R11), Z17
+	VFMADD231PS Z17, Z14, Z6
+	VFMADD231PS Z17, Z15, Z5
+	VFMADD231PS Z17, Z16, Z4
+	VMOVUPS     (R11)(CX*1), Z17
+	VFMADD231PS Z17, Z14, Z7
+	VFMADD231PS Z17, Z15, Z6
+	VFMADD231PS Z17, Z16, Z5
+	VMOVUPS     (R11)(CX*2), Z17
+	VFMADD231PS Z17, Z14, Z8
+	VFMADD231PS Z17, Z15, Z7
+	VFMADD231PS Z17, Z16, Z6
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z17, Z14, Z9
+	VFMADD231PS Z17, Z15, Z8
+	VFMADD231PS Z17, Z16, Z7
+	VMOVUPS     (R12)(CX*1), Z17
+	VFMADD231PS Z17, Z14, Z10
+	VFMADD231PS Z17, Z15, Z9
+	VFMADD231PS Z17, Z16, Z8
+	VMOVUPS     (R12)(CX*2), Z17
+	VFMADD231PS Z17, Z14, Z11
+	VFMADD231PS Z17, Z15, Z10
+	VFMADD231PS Z17, Z16, Z9
+	VMOVUPS     (R13), Z17
+	VFMADD231PS Z17, Z14, Z12
+	VFMADD231PS Z17, Z15, Z11
+	VFMADD231PS Z17, Z16, Z10
+	VMOVUPS     (R13)(CX*1), Z17
+	VFMADD231PS Z17, Z14, Z13
+	VFMADD231PS Z17, Z15, Z12
+	VFMADD231PS Z17, Z16, Z11
+	VMOVUPS     (R13)(CX*2), Z17
+	VFMADD231PS Z17, Z15, Z13
+	VFMADD231PS Z17, Z16, Z12
+	VMOVUPS     (R14), Z17
+	VFMADD231PS Z17, Z16, Z13
+	LEAQ        (SI)(SI*2), R15
+	ADDQ        R15, DX
+	LEAQ        (CX)(CX*2), R15
+	ADDQ        R15, R9
+	ADDQ        R15, R10
+	ADDQ        R15, R11
+	ADDQ        R15, R12
+	ADDQ        R15, R13
+	ADDQ        R15, R14
+	SUBQ        $0x03, R8
+	JMP         body14x1slide
+
+body14x1rest:
+	TESTQ R8, R8
+	JZ    body14x1next
 
 body14x1term:
 	VMOVUPS     (DX), Z14
@@ -18318,10 +19757,13 @@ body14x1term:
 	ADDQ        BX, R11
 	ADDQ        BX, R12
 	ADDQ        BX, R13
+	ADDQ        BX, R14
 	DECQ        R8
 	JNZ         body14x1term
-	DECQ        AX
-	JNZ         body14x1tap
+
+body14x1next:
+	DECQ AX
+	JNZ  body14x1tap
 
 body14x1finish:
 	MOVQ    t+0(FP), AX

@@ -190,9 +190,12 @@ func testTile(t *testing.T, r *rand.Rand, f func(*tile), blocks int, formula fun
 // some of what may follow the sums.
 func drawTile(r *rand.Rand, rows, blocks int) *tile {
 	t := &tile{rows: rows, blocks: blocks, aRow: r.IntN(2 * isa.lanes), aStep: r.IntN(2 * isa.lanes), add: r.IntN(2) > 0, clamp: r.IntN(2) > 0}
+	if r.IntN(3) == 0 { // as in a kernel of stride 1
+		t.aStep = t.aRow
+	}
 	terms, last := 0, 0
 	for range r.IntN(4) {
-		p := tap{r.IntN(60), 1 + r.IntN(5)}
+		p := tap{r.IntN(60), 1 + r.IntN(7)}
 		t.taps = append(t.taps, p)
 		terms += p.count
 		last = max(last, p.at+(p.count-1)*t.aStep)

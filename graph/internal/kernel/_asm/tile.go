@@ -83,6 +83,36 @@ func (s *isa) multiplyAddLanes(b *body) {
 	}
 }
 
+// slideLanes adds three terms whose vectors of a are each other's neighbours: a step is a
+// row, as in a row of a depthwise kernel of stride 1. Each vector is loaded once for all
+// sums that it is part of.
+func (s *isa) slideLanes(b *body, bStep reg.Register) {
+	weights, v := s.registers[b.rows:][:3], s.registers[b.rows+3]
+	for k, w := range weights {
+		m := Mem{Base: b.b}
+		if k > 0 {
+			m.Index, m.Scale = bStep, uint8(k)
+		}
+		VMOVUPS(m, w)
+	}
+	for i := range b.rows + 2 {
+		VMOVUPS(b.row(i), v)
+		for k, w := range weights {
+			if r := i - k; r >= 0 && r < b.rows {
+				VFMADD231PS(v, w, b.sums[r][0])
+			}
+		}
+	}
+	t := GP64()
+	LEAQ(Mem{Base: bStep, Index: bStep, Scale: 2}, t)
+	ADDQ(t, b.b)
+	LEAQ(Mem{Base: b.aRow, Index: b.aRow, Scale: 2}, t)
+	for _, p := range b.a {
+		ADDQ(t, p)
+	}
+	SUBQ(U8(len(weights)), b.n)
+}
+
 // maximumLanes keeps the larger of the sum and a vector of a, NaN where one is.
 // VMAXPS gives its last operand where one is NaN.
 func (s *isa) maximumLanes(b *body) {
@@ -145,7 +175,12 @@ func (s *isa) body(name string, rows, blocks int, f step) {
 	b.aRow, b.b, b.bBlock = b.field(tileARow, true), b.field(tileB, false), b.field(tileBBlock, true)
 	aStep, bStep := b.field(tileAStep, true), b.field(tileBStep, true)
 	b.at, b.taps, b.n = b.field(tileTaps, false), b.field(tileTapsCount, false), GP64()
-	for i := 0; 3*i < rows; i++ {
+	slides := name == "lanes"
+	last := rows
+	if slides {
+		last += 2
+	}
+	for i := 0; 3*i < last; i++ {
 		b.a = append(b.a, GP64())
 	}
 	TESTQ(b.taps, b.taps)
@@ -161,6 +196,18 @@ func (s *isa) body(name string, rows, blocks int, f step) {
 		LEAQ(Mem{Base: b.a[i-1], Index: b.aRow, Scale: 2}, b.a[i])
 		ADDQ(b.aRow, b.a[i])
 	}
+	if slides {
+		CMPQ(aStep, b.aRow)
+		JNE(LabelRef(b.name + "term"))
+		Label(b.name + "slide")
+		CMPQ(b.n, U8(3))
+		JLT(LabelRef(b.name + "rest"))
+		s.slideLanes(b, bStep)
+		JMP(LabelRef(b.name + "slide"))
+		Label(b.name + "rest")
+		TESTQ(b.n, b.n)
+		JZ(LabelRef(b.name + "next"))
+	}
 	Label(b.name + "term")
 	f(b)
 	ADDQ(bStep, b.b)
@@ -169,6 +216,9 @@ func (s *isa) body(name string, rows, blocks int, f step) {
 	}
 	DECQ(b.n)
 	JNZ(LabelRef(b.name + "term"))
+	if slides {
+		Label(b.name + "next")
+	}
 	DECQ(b.taps)
 	JNZ(LabelRef(b.name + "tap"))
 	Label(b.name + "finish")
