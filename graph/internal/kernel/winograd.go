@@ -5,7 +5,7 @@ package kernel
 // carry about ten times the rounding error of a direct sum.
 func (g *Conv) WinogradPays() bool {
 	if g.KernelH != 3 || g.KernelW != 3 || g.StrideH != 1 || g.StrideW != 1 || g.DilationH != 1 || g.DilationW != 1 ||
-		g.Group != 1 || g.Narrow || min(g.C, g.M) < 2*isa.lanes {
+		g.Group != 1 || g.Narrow || min(g.C, g.M) < 16 { // fewer do not pay for the transforms
 		return false
 	}
 	down, right := (g.OutH+3)/4, (g.OutW+3)/4
