@@ -56,7 +56,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
 				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
 		}
-		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
+		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.data", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
 			return nil, err
 		}
 	}
