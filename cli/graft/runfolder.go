@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/durable"
 	"graft/finetune"
 	"graft/finetune/report"
 	"graft/onnx"
@@ -25,6 +26,14 @@ type runFolder struct {
 	keep   bool     // whatever came of it
 	locked *os.File // holds the lock while it is open
 	log    *stepLog
+	disk   durable.FS // of checkpoints and log; nil: the operating system's
+}
+
+func (r *runFolder) fs() durable.FS {
+	if r.disk == nil {
+		return durable.OS
+	}
+	return r.disk
 }
 
 // lockFile holds the lock, and who has it for messages.
@@ -47,6 +56,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 	if err != nil {
 		return nil, err
 	}
+	durable.OS.SyncDir(filepath.Dir(filepath.Clean(r.dir))) // a checkpoint lasts no longer than its folder's name
 	if err := r.lock(); err != nil {
 		return nil, err
 	}
