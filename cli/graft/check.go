@@ -39,7 +39,7 @@ Examples:
 			&cli.BoolFlag{Name: "allow-unsupported", Usage: "pass over tests that need an operator or type graft lacks"},
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
-			memoryLimit(),
+			runLimit(),
 			whole("jobs", 0, 1, "`N` run this many tests at a time", "as --threads", "j"),
 			&cli.StringFlag{Name: "root", Usage: "`DIR` check files may name files below this folder", DefaultText: "their own"},
 			&cli.StringFlag{Name: "model", Usage: "`FILE` check this model in the place of the one that check files name", TakesFile: true},
@@ -80,10 +80,7 @@ func runCheck(c *cli.Context) error {
 	}
 	r := checkReport{allow: c.Bool("allow-unsupported"), byOperator: c.Bool("by-operator")}
 	r.tol, r.half = tolerances(c)
-	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model")}
-	if o.MaxMemory, err = maxMemory(c, nil); err != nil {
-		return err
-	}
+	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model"), MaxMemory: maxMemory(c, nil)}
 	if c.Bool("record") {
 		return record(c, u, o)
 	}
