@@ -4,7 +4,7 @@
 // [WriteFile] and [Stage] write beside the target, sync, rename and sync the folder.
 // They work on an [FS], the operating system's by default; package durable/faulty has
 // one that fails, or loses power, at a chosen operation, for the tests of whoever
-// writes files.
+// writes files. [TryLock] keeps two processes from the same file.
 package durable
 
 import (

@@ -110,7 +110,7 @@ func (r *runFolder) lock() error {
 	if err != nil {
 		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
 	}
-	taken, err := tryLock(f)
+	taken, err := durable.TryLock(f)
 	if err == nil && !taken {
 		who := make([]byte, 80)
 		n, _ := f.ReadAt(who, 0)
