@@ -22,7 +22,7 @@ test: ## run the tests, in under three minutes
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
 
 drills: ## break trainings in every way, in the drills' long form; some of it as root only
-	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune
+	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune ./models
 
 avx2: ## run the tests without AVX-512
 	GRAFT_REQUIRE_ISA=$${GRAFT_REQUIRE_ISA:+avx2} GODEBUG=cpu.avx512f=off CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
