@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -213,7 +214,15 @@ func TestOtherTraining(t *testing.T) {
 			t.Errorf("%s: %v, want %q", o.name, err, o.want)
 		}
 	}
+	older := *last
+	older.Identity = maps.Clone(last.Identity)
+	older.Identity["program"] = "graft v0.0.1"
 	d := c
+	d.Resume = &older
+	if _, err := Train(context.Background(), base(t), tr, va, d); err == nil || !strings.Contains(err.Error(), "program is ") || !strings.Contains(err.Error(), ", was graft v0.0.1") {
+		t.Errorf("another version: %v", err)
+	}
+	d = c
 	d.Epochs, d.Resume, d.AllowChanges = 3, last, true
 	if r, err := Train(context.Background(), base(t), tr, va, d); err != nil || len(r.Epochs) != 3 {
 		t.Errorf("with changes allowed: %v", err)
