@@ -132,3 +132,24 @@ func TestPullFull(t *testing.T) {
 		t.Errorf("with room: %v", err)
 	}
 }
+
+// TestPullLinks: nothing is written through a link that lies in the cache; one under the
+// final name gives way to the file.
+func TestPullLinks(t *testing.T) {
+	all := content(1000)
+	s := serve(t, all)
+	outside := filepath.Join(t.TempDir(), "outside")
+	for _, name := range []string{".m.part", ".m.part.tag", "m.onnx"} {
+		c := cache(t, s)
+		if err := os.Symlink(outside, filepath.Join(c.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Pull(context.Background(), entry(all), nil)
+		if (err == nil) != (name == "m.onnx") || err != nil && !strings.Contains(err.Error(), "a link, want a file of the cache's own") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(outside); err == nil {
+			t.Errorf("%s: written outside", name)
+		}
+	}
+}
