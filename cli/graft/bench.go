@@ -38,7 +38,7 @@ Examples:
 			whole("warmup", 2, 0, "`N` run this many iterations first", ""),
 			whole("iterations", 10, 1, "`N` time this many iterations", ""),
 			outputName(),
-			memoryLimit("model", "2GB above its own size, with --train three quarters of the machine's"),
+			maxMemoryFlag("model", "2GB above its own size, with --train three quarters of the machine's"),
 			output("`FILE` write the result here instead of to stdout"),
 		},
 		Action: runBench,

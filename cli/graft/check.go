@@ -39,7 +39,7 @@ Examples:
 			&cli.BoolFlag{Name: "allow-unsupported", Usage: "pass over tests that need an operator or type graft lacks"},
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
-			runLimit(),
+			memoryLimit(),
 			whole("jobs", 0, 1, "`N` run this many tests at a time", "as --threads", "j"),
 			&cli.StringFlag{Name: "root", Usage: "`DIR` check files may name files below this folder", DefaultText: "their own"},
 			&cli.StringFlag{Name: "model", Usage: "`FILE` check this model in the place of the one that check files name", TakesFile: true},

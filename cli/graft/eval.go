@@ -33,7 +33,7 @@ Examples:
 			batchSize("32"),
 			workers(),
 			outputName(),
-			runLimit(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runEval,
 	}

@@ -70,7 +70,7 @@ func finetuneVerb() *cli.Command {
 		number("mixup", 0, 0, 5, "`ALPHA` blend pairs of images and labels", "0, none"),
 		number("cutmix", 0, 0, 5, "`ALPHA` swap rectangles of pairs of images, and labels in proportion", "0, none"),
 		&cli.StringFlag{Name: "cache", Usage: "`auto|off|DIR` keep the frozen part's features in memory, or in this folder for later runs too", DefaultText: "auto"},
-		memoryLimit("training", "three quarters of the machine's"),
+		maxMemoryFlag("training", "three quarters of the machine's"),
 		workers(),
 	)...)
 	flags = append(flags, preprocessingFlags()...)

@@ -14,8 +14,8 @@ import (
 // classifier needs for a few images.
 const defaultMemory = 2e9
 
-// memoryLimit is --max-memory SIZE.
-func memoryLimit(what, fallback string) *cli.StringFlag {
+// maxMemoryFlag is --max-memory SIZE.
+func maxMemoryFlag(what, fallback string) *cli.StringFlag {
 	return &cli.StringFlag{Name: "max-memory", Usage: "`SIZE` refuse a " + what + " that takes more, as 500MB or 8GB", DefaultText: fallback,
 		Action: func(_ *cli.Context, v string) error {
 			if _, ok := parseBytes(v); !ok {
@@ -25,8 +25,8 @@ func memoryLimit(what, fallback string) *cli.StringFlag {
 		}}
 }
 
-// runLimit is --max-memory of what runs a model.
-func runLimit() *cli.StringFlag { return memoryLimit("model", "2GB above its own size") }
+// memoryLimit is --max-memory of what runs a model.
+func memoryLimit() *cli.StringFlag { return maxMemoryFlag("model", "2GB above its own size") }
 
 // maxMemory is the limit in bytes that --max-memory sets for running m, which may be nil.
 func maxMemory(c *cli.Context, m *onnx.ModelProto) int64 {

@@ -32,7 +32,7 @@ Examples:
 			batchSize("1"),
 			workers(),
 			outputName(),
-			runLimit(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runPredict,
 	}

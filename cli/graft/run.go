@@ -35,7 +35,7 @@ Examples:
 		Flags: append([]cli.Flag{
 			repeated("input", "`NAME=FILE` give the input NAME the tensor in FILE"),
 			&cli.StringFlag{Name: "out", Usage: "`DIR` write the outputs here"},
-			runLimit(),
+			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runRun,
 	}
