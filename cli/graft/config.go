@@ -66,6 +66,11 @@ func (t *flagTable) readConfig(path string) (flags, positionals []string, err er
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", quote(path), pathless(err))
 	}
+	return t.parseConfig(path, b)
+}
+
+// parseConfig is readConfig of the content of a file.
+func (t *flagTable) parseConfig(path string, b []byte) (flags, positionals []string, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
