@@ -1,7 +1,7 @@
 # Everything here needs Go alone, but for two targets that say so.
 
 GO        ?= go
-FUZZTIME  ?= 10000x# for each fuzz target: inputs, not seconds, at whose end Go sometimes reports a failure
+FUZZTIME  ?= 20s# for each fuzz target
 BENCHTIME ?= 1s
 BENCH     ?= .
 TESTFLAGS ?=# for example -v, or -run Conv
@@ -22,7 +22,7 @@ test: ## run the tests, in under three minutes
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
 
 drills: ## break trainings in every way, in the drills' long form; some of it as root only
-	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune
+	GRAFT_DRILLS=1 CGO_ENABLED=0 $(GO) test -timeout 1h -run Drill $(TESTFLAGS) ./cli/graft ./finetune ./models
 
 avx2: ## run the tests without AVX-512
 	GRAFT_REQUIRE_ISA=$${GRAFT_REQUIRE_ISA:+avx2} GODEBUG=cpu.avx512f=off CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
@@ -39,10 +39,13 @@ emulate: ## run the tests of kernels and files for arm64 and for s390x, which is
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data ./finetune ./models
 
-fuzz: ## run each fuzz target on FUZZTIME=10000x inputs
-	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | { status=0; while read -r file target; do \
-		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$(dirname "$$file")" || status=1; \
-	done; exit $$status; }
+# Go now and then calls it a failure that the time is over; with an input that fails it says which.
+fuzz: ## run each fuzz target for FUZZTIME=20s
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | { status=0; log=$$(mktemp); while read -r file target; do \
+		CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$(dirname "$$file")" >"$$log" 2>&1 || { \
+			if grep -q 'context deadline exceeded' "$$log" && ! grep -q 'Failing input' "$$log"; then sed -i.bak '/^FAIL$$/d; s/^FAIL/ok/' "$$log"; else status=1; fi; }; \
+		cat "$$log"; \
+	done; rm -f "$$log" "$$log.bak"; exit $$status; }
 
 bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them longer
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...

@@ -4,7 +4,7 @@
 // [WriteFile] and [Stage] write beside the target, sync, rename and sync the folder.
 // They work on an [FS], the operating system's by default; package durable/faulty has
 // one that fails, or loses power, at a chosen operation, for the tests of whoever
-// writes files.
+// writes files. [TryLock] keeps two processes from the same file.
 package durable
 
 import (
@@ -24,6 +24,9 @@ type FS interface {
 	Rename(from, to string) error
 	Remove(name string) error
 	Stat(name string) (fs.FileInfo, error)
+	// ReadDir lists the names in a folder, in order.
+	ReadDir(name string) ([]string, error)
+	Mkdir(name string) error
 	// SyncDir makes the names in a folder last.
 	SyncDir(name string) error
 }
@@ -54,6 +57,16 @@ func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 func (osFS) Rename(from, to string) error          { return os.Rename(from, to) }
 func (osFS) Remove(name string) error              { return os.Remove(name) }
 func (osFS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+func (osFS) Mkdir(name string) error               { return os.Mkdir(name, 0o777) }
+
+func (osFS) ReadDir(name string) ([]string, error) {
+	entries, err := os.ReadDir(name)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
 
 func (osFS) SyncDir(name string) error {
 	if runtime.GOOS == "windows" { // folders cannot be synced there
@@ -76,6 +89,18 @@ func WriteFile(f FS, path string, write func(io.Writer) error) error {
 	}
 	defer s.Discard()
 	return s.Commit()
+}
+
+// Mkdir makes a folder that lasts, unless it is there.
+func Mkdir(f FS, path string) error {
+	err := f.Mkdir(path)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = f.SyncDir(filepath.Dir(path))
+	}
+	return Bare(err)
 }
 
 // Staged is a file written and synced beside the place it will be renamed to.
@@ -117,6 +142,9 @@ func (s *Staged) Commit() error {
 	s.temp = ""
 	return Bare(s.fs.SyncDir(filepath.Dir(s.path)))
 }
+
+// Renamed says whether the file is in its place, even if Commit could not make that last.
+func (s *Staged) Renamed() bool { return s.temp == "" }
 
 // Discard removes the file unless Commit has put it into its place.
 func (s *Staged) Discard() {

@@ -70,6 +70,46 @@ func TestReported(t *testing.T) {
 	}
 }
 
+// TestMkdir: a file in a folder that was made survives every loss of power.
+func TestMkdir(t *testing.T) {
+	for _, kept := range faulty.Outcomes {
+		f := faulty.New(nil)
+		for range 2 { // the second time it is there
+			if err := durable.Mkdir(f, "new"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := durable.WriteFile(f, "new/f", write("content")); err != nil {
+			t.Fatal(err)
+		}
+		if names, _ := f.ReadDir("new"); len(names) != 1 || names[0] != "f" {
+			t.Errorf("names %q", names)
+		}
+		if got := f.Reboot(kept).Files()["new/f"]; string(got) != "content" {
+			t.Errorf("kept %s: %q", kept, got)
+		}
+	}
+	careless := faulty.New(nil)
+	if err := errors.Join(careless.Mkdir("new"), durable.WriteFile(careless, "new/f", write("content"))); err != nil {
+		t.Fatal(err)
+	}
+	if len(careless.Reboot("nothing").Files()) > 0 {
+		t.Error("a folder lasts whose name was never synced")
+	}
+	dir := filepath.Join(t.TempDir(), "new")
+	for range 2 {
+		if err := durable.Mkdir(durable.OS, dir); err != nil {
+			t.Error(err)
+		}
+	}
+	if names, err := durable.OS.ReadDir(filepath.Dir(dir)); err != nil || len(names) != 1 || names[0] != "new" {
+		t.Errorf("%q, %v", names, err)
+	}
+	if err := durable.Mkdir(durable.OS, filepath.Join(dir, "a", "b")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 // TestFaultyFinds: the loop finds the mistakes that it is for.
 func TestFaultyFinds(t *testing.T) {
 	careless := func(f *faulty.FS) error { // no sync before the rename

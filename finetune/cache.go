@@ -26,7 +26,7 @@ func newFrozenPart(p *Plan, ph *Phase, c Config) (*frozenPart, error) {
 		return nil, err
 	}
 	batch := min(c.Batch, 32)
-	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: batch}, Threads: c.Threads})
+	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: batch, MaxMemory: c.MaxMemory}, Threads: c.Threads})
 	if err != nil {
 		return nil, err
 	}
@@ -99,16 +99,24 @@ func (f *frozenPart) missing(ctx context.Context, s images, mirrored bool, out [
 	return order, sums, nil
 }
 
-// fits says whether the features of a phase can be kept: they are the same in every
-// epoch, but for mirroring, and those of all sets stay within maxCache.
-func (p *Plan) fits(ph *Phase, c Config, train, val int) bool {
-	if ph.Frontier == "" || c.Cache == "off" || !ph.Augment.FlipOnly() || c.Mixup > 0 || c.CutMix > 0 {
-		return false
+// keeps is how many bytes the features of a phase take where they are kept, else 0: they
+// are where they are the same in every epoch, but for mirroring, and those of all sets
+// stay within maxCache.
+func (t *training) keeps(ph *Phase) int64 {
+	if ph.Frontier == "" || t.Cache == "off" || !ph.Augment.FlipOnly() || t.Mixup > 0 || t.CutMix > 0 {
+		return 0
 	}
+	images := t.trainSet.Len()
 	if ph.Augment.Flip > 0 {
-		train *= 2
+		images *= 2
 	}
-	return int64(numel(p.structure.Shape(ph.Frontier)))*int64(train+val)*4 <= maxCache
+	if t.valSet != nil {
+		images += t.valSet.Len()
+	}
+	if n := int64(numel(t.plan.structure.Shape(ph.Frontier))) * int64(images) * 4; n <= maxCache {
+		return n
+	}
+	return 0
 }
 
 // standard is the mean and deviation of each feature over the training set.

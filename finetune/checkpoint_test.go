@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -161,6 +162,30 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
+// TestCheckpointEveryByte: whatever any one byte of a checkpoint is changed to is found.
+func TestCheckpointEveryByte(t *testing.T) {
+	file := encoded(t, &Checkpoint{Identity: map[string]string{"model": "m"}, at: position{Epoch: 1, Step: 2},
+		epochs: []Epoch{{N: 1, TrainLoss: 0.5, ValTop1: 0.75, Best: true}}, state: map[string][]float32{"w": {1, 2, 3}},
+		values: map[string][]float32{"w": {1, 2, 3}}, solver: optim.State{Step: 2, Moments: [][2][]float32{{{0.25, 0.5, 1}}}}})
+	if _, err := ReadCheckpoint(file); err != nil {
+		t.Fatal(err)
+	}
+	for i := range file {
+		for range 255 {
+			file[i]++
+			if _, err := ReadCheckpoint(file); !errors.As(err, new(*DamagedError)) {
+				t.Fatalf("byte %d as %d: %v", i, file[i], err)
+			}
+		}
+		file[i]++
+	}
+	for n := range file {
+		if _, err := ReadCheckpoint(file[:n]); !errors.As(err, new(*DamagedError)) {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 // TestOtherTraining: a checkpoint of another model, set or configuration is refused with
 // the difference named.
 func TestOtherTraining(t *testing.T) {
@@ -189,7 +214,15 @@ func TestOtherTraining(t *testing.T) {
 			t.Errorf("%s: %v, want %q", o.name, err, o.want)
 		}
 	}
+	older := *last
+	older.Identity = maps.Clone(last.Identity)
+	older.Identity["program"] = "graft v0.0.1"
 	d := c
+	d.Resume = &older
+	if _, err := Train(context.Background(), base(t), tr, va, d); err == nil || !strings.Contains(err.Error(), "program is ") || !strings.Contains(err.Error(), ", was graft v0.0.1") {
+		t.Errorf("another version: %v", err)
+	}
+	d = c
 	d.Epochs, d.Resume, d.AllowChanges = 3, last, true
 	if r, err := Train(context.Background(), base(t), tr, va, d); err != nil || len(r.Epochs) != 3 {
 		t.Errorf("with changes allowed: %v", err)

@@ -65,9 +65,12 @@ type Config struct {
 	Preprocess *data.Preprocess
 	// Cache is "auto" (features are kept where they fit into 2 GiB), "off", or a folder, in
 	// which they are kept for later trainings too.
-	Cache   string
-	Threads int // of the kernels; 0 all cores
-	Workers int // that decode images; 0 one a core
+	Cache string
+	// MaxMemory is the most that kept features and programs' computed values may take, in
+	// bytes; 0: three quarters of the machine's for the latter.
+	MaxMemory int64
+	Threads   int // of the kernels; 0 all cores
+	Workers   int // that decode images; 0 one a core
 
 	// Progress is told how far the part of the work called stage is.
 	Progress func(stage string, done, total int)

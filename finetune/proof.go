@@ -33,7 +33,7 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 		return p, nil
 	}
 	c := r.Plan.Config
-	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers})
+	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers, MaxMemory: c.MaxMemory})
 	if err != nil {
 		return nil, err
 	}

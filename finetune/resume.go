@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"graft/finetune/data"
@@ -76,7 +77,7 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 	if err != nil {
 		return nil, err
 	}
-	id := map[string]string{"model": fmt.Sprintf("%x", sha256.Sum256(b)), "machine": runtime.GOARCH}
+	id := map[string]string{"model": fmt.Sprintf("%x", sha256.Sum256(b)), "machine": runtime.GOARCH, "program": program()}
 	of := map[string][]data.Sum{}
 	for name, s := range map[string]*data.Set{"training data": train, "validation data": val} {
 		if s == nil {
@@ -102,13 +103,21 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 	for i := range c.NumField() {
 		f := c.Type().Field(i)
 		switch {
-		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "SaveEvery", "AllowChanges", "SkipBad"}, f.Name):
+		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "SaveEvery", "AllowChanges", "SkipBad", "MaxMemory"}, f.Name):
 		case f.Type.Kind() == reflect.Func || f.Type.Kind() == reflect.Pointer:
 		default:
 			id[f.Name] = fmt.Sprintf("%v", c.Field(i).Interface())
 		}
 	}
 	return id, nil
+}
+
+// program is the version of the program that trains, "(devel)" where its build does not say.
+func program() string {
+	if b, ok := debug.ReadBuildInfo(); ok {
+		return b.Main.Path + " " + b.Main.Version
+	}
+	return ""
 }
 
 // differs names the first difference of two identities, "" where there is none.

@@ -20,7 +20,8 @@ type stage struct {
 	average    *average  // nil: none
 	standard   *standard // of the features, where a head alone learns
 	schedule   optim.Schedule
-	cached     bool // the frozen part ran once an image
+	cached     bool  // the frozen part ran once an image
+	kept       int64 // bytes of its features
 }
 
 func (g *stage) close() {
@@ -48,11 +49,10 @@ func (t *training) open(ctx context.Context, ph *Phase) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	if val.set != nil {
-		n = val.len()
-	}
-	if t.plan.fits(ph, t.Config, train.len(), n) {
+	if g.kept = t.keeps(ph); g.kept > 0 {
+		if err := t.affords(g.kept); err != nil {
+			return nil, err
+		}
 		if err := t.keepFeatures(ctx, g, train, val); err != nil {
 			return nil, err
 		}
@@ -69,7 +69,9 @@ func (t *training) open(ctx context.Context, ph *Phase) (*stage, error) {
 
 // keepFeatures replaces the images by their features.
 func (t *training) keepFeatures(ctx context.Context, g *stage, train, val images) error {
-	f, err := newFrozenPart(t.plan, g.Phase, t.Config)
+	c := t.Config
+	c.MaxMemory = t.memory(g)
+	f, err := newFrozenPart(t.plan, g.Phase, c)
 	if err != nil {
 		return err
 	}
@@ -128,7 +130,7 @@ func (t *training) featuresOf(ctx context.Context, f *frozenPart, s images, step
 func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	size := min(t.Batch, g.train.len())
 	p, err := graph.Compile(m, graph.Config{
-		Options:  graph.Options{Batch: size, Output: t.outputName(m)},
+		Options:  graph.Options{Batch: size, Output: t.outputName(m), MaxMemory: t.memory(g)},
 		Threads:  t.Threads,
 		Training: &graph.Training{Learning: g.Learning, Loss: optim.CrossEntropy, Seed: t.Seed},
 	})
@@ -153,6 +155,23 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	g.schedule = optim.Schedule{Name: t.Schedule, Steps: steps * g.Epochs, Warmup: int(t.Warmup*float64(steps) + 0.5)}
 	g.average = newAverage(t.EMA, p.State())
 	return nil
+}
+
+// affords refuses features that take more than MaxMemory.
+func (t *training) affords(kept int64) error {
+	if t.MaxMemory == 0 || kept < t.MaxMemory {
+		return nil
+	}
+	return failf("allow more with --max-memory, or compute them anew in every epoch by --cache off",
+		"the images' features take %.4g MB, at most %.4g MB are allowed", float64(kept)/1e6, float64(t.MaxMemory)/1e6)
+}
+
+// memory is what the programs of a stage may take.
+func (t *training) memory(g *stage) int64 {
+	if t.MaxMemory == 0 {
+		return 0
+	}
+	return t.MaxMemory - g.kept
 }
 
 // stepsOf is the number of steps in an epoch of n images.

@@ -3,15 +3,15 @@ package finetune
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 
+	"graft/durable"
 	"graft/finetune/data"
 	"graft/onnx"
 )
@@ -19,10 +19,12 @@ import (
 // store keeps features in a folder across trainings: a file an image, named by the
 // network up to the frontier, the preprocessing, and the image's content. Each is written
 // beside its place and renamed, so that an interrupted training leaves whole ones, which
-// the next one takes, and several trainings can share a folder.
+// the next one takes, and several trainings can share a folder. What is not whole all the
+// same, as its checksum tells, is computed anew.
 type store struct {
 	dir   string
 	width int
+	disk  durable.FS
 }
 
 // storeVersion changes where the same network gives other features.
@@ -44,7 +46,7 @@ func newStore(dir string, network *onnx.ModelProto, pre data.Preprocess, arrays 
 		}
 		h.Write(p)
 	}
-	s := &store{filepath.Join(dir, fmt.Sprintf("%x", h.Sum(nil)[:12])), width}
+	s := &store{filepath.Join(dir, fmt.Sprintf("%x", h.Sum(nil)[:12])), width, durable.OS}
 	if err := os.MkdirAll(s.dir, 0o777); err != nil {
 		return nil, failf("give --cache another folder", "the feature cache: %w", err)
 	}
@@ -61,8 +63,14 @@ func (s *store) path(image [sha256.Size]byte, mirrored bool) string {
 
 // load reads the features of an image; false where they are not there, or not whole.
 func (s *store) load(to []float32, image [sha256.Size]byte, mirrored bool) bool {
-	b, err := os.ReadFile(s.path(image, mirrored))
-	if err != nil || len(b) != 4*s.width+4 || crc32.ChecksumIEEE(b[:4*s.width]) != binary.LittleEndian.Uint32(b[4*s.width:]) {
+	f, err := s.disk.OpenFile(s.path(image, mirrored), os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	n := 4 * s.width
+	b, err := io.ReadAll(io.LimitReader(f, int64(n)+5))
+	if err != nil || len(b) != n+4 || crc32.ChecksumIEEE(b[:n]) != binary.LittleEndian.Uint32(b[n:]) {
 		return false
 	}
 	for i := range s.width {
@@ -79,20 +87,9 @@ func (s *store) save(v []float32, image [sha256.Size]byte, mirrored bool) error 
 	}
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	path := s.path(image, mirrored)
-	f, err := os.CreateTemp(s.dir, ".new-*")
+	err := durable.Mkdir(s.disk, filepath.Dir(path))
 	if err == nil {
-		_, err = f.Write(b)
-		err = errors.Join(err, f.Close())
-		if err == nil {
-			if err = os.Rename(f.Name(), path); errors.Is(err, fs.ErrNotExist) {
-				if err = os.Mkdir(filepath.Dir(path), 0o777); err == nil || errors.Is(err, fs.ErrExist) {
-					err = os.Rename(f.Name(), path)
-				}
-			}
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
+		err = durable.WriteFile(s.disk, path, func(w io.Writer) error { _, err := w.Write(b); return err })
 	}
 	if err != nil {
 		return failf("make room, or leave --cache out", "the feature cache: %w", err)

@@ -137,6 +137,9 @@ func (t *training) report(stage string, done, total int) {
 
 // run trains for all epochs of all phases.
 func (t *training) run(ctx context.Context) error {
+	if err := t.foresee(); err != nil {
+		return err
+	}
 	first := 0 // epoch of the phase
 	for k := range t.plan.Phases {
 		ph := &t.plan.Phases[k]
@@ -149,6 +152,24 @@ func (t *training) run(ctx context.Context) error {
 			}
 		}
 		first += ph.Epochs
+	}
+	return nil
+}
+
+// foresee compiles the programs of the phases to come, so that one that takes too much
+// memory is refused before hours are spent on the way to it.
+func (t *training) foresee() error {
+	for k := t.at.Phase + 1; k < len(t.plan.Phases); k++ {
+		ph := &t.plan.Phases[k]
+		if t.keeps(ph) > 0 { // the head alone learns, which is less than what comes before
+			continue
+		}
+		g := &stage{Phase: ph, train: images{set: t.trainSet}}
+		err := t.compile(g, t.plan.Model)
+		g.close()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -214,6 +214,7 @@ func poolCases() []opCase {
 		f("MaxPool", "2x2", floats{2, 2, 4, 6}, "kernel_shape", list(2, 2), "strides", list(2, 2)),
 		f("MaxPool", "overlapping", floats{1, 2, 7, 6}, "kernel_shape", list(3, 3), "strides", list(2, 2)),
 		f("MaxPool", "pads", floats{1, 2, 5, 5}, "kernel_shape", list(3, 3), "strides", list(2, 1), "pads", list(1, 0, 1, 2)),
+		f("MaxPool", "ceil, a part of a window", floats{1, 2, 2, 5}, "kernel_shape", list(2, 1), "dilations", list(2, 1), "strides", list(2, 2), "ceil_mode", 1),
 		f("MaxPool", "ceil", floats{1, 1, 6, 5}, "kernel_shape", list(3, 2), "strides", list(2, 2), "ceil_mode", 1),
 		f("MaxPool", "dilations", floats{1, 1, 6, 6}, "kernel_shape", list(2, 2), "dilations", list(2, 3)),
 		f("MaxPool", "same", floats{1, 1, 5, 5}, "kernel_shape", list(2, 2), "strides", list(2, 2), "auto_pad", "SAME_LOWER"),

@@ -114,11 +114,11 @@ func (p *Program) interpret() error {
 		return failf("", "%w", &ops.UnsupportedError{What: fmt.Sprintf("a network of %d nodes can be run, but not trained", len(p.plan.steps))})
 	}
 	r := newInterpreter(p.plan)
-	if limit := p.config.limit(); r.peak > limit {
-		return tooLarge(r.peak, limit, "the program")
+	if room := p.room(); r.peak > room {
+		return tooLarge(r.peak, room, "the program")
 	}
 	p.interpreter = r
-	p.memory = ops.Memory{Arena: r.peak, Sum: r.peak}
+	p.takes(ops.Memory{Arena: r.peak, Sum: r.peak})
 	return nil
 }
 

@@ -190,3 +190,29 @@ func TestMaxMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestMaxMemoryOfVariants: programs that share weights share the limit too.
+func TestMaxMemoryOfVariants(t *testing.T) {
+	m := smallNet(true)
+	p, err := graph.Compile(m, graph.Config{Threads: 1, Options: graph.Options{Batch: 8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := p.Memory().Arena
+	p.Close()
+	p, err = graph.Compile(m, graph.Config{Threads: 1, Options: graph.Options{Batch: 8, MaxMemory: need + need/2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := p.Variant(8, true); err == nil || !strings.Contains(err.Error(), "are allowed") {
+		t.Errorf("a second program of the size: %v", err)
+	}
+	for range 3 { // what a closed one took is free again
+		small, err := p.Variant(2, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		small.Close()
+	}
+}

@@ -58,8 +58,9 @@ type Options struct {
 	Batch int
 	// Shapes are whole input shapes by name, where more than the batch is open.
 	Shapes map[string][]int
-	// MaxMemory is the most that a program compiled from the model may take for its
-	// inputs and computed values, in bytes. 0 means three quarters of the machine's.
+	// MaxMemory is the most that a program compiled from the model and its variants
+	// may take for inputs and computed values, in bytes. 0 means three quarters of the
+	// machine's.
 	MaxMemory int64
 	// Output names the output that counts, in a model with several; "" means the
 	// only one.

@@ -13,13 +13,19 @@ import (
 	"graft/onnx"
 )
 
-// limit is how many bytes a program may take.
+// limit is how many bytes a program and its variants may take.
 func (o Options) limit() int64 {
 	if o.MaxMemory > 0 {
 		return o.MaxMemory
 	}
 	return machineMemory() / 4 * 3
 }
+
+// room is how many bytes the program may take beside those that share its threads.
+func (p *Program) room() int64 { return max(p.config.limit()-p.pool.taken, 1) }
+
+// takes notes the memory of a program that has been compiled.
+func (p *Program) takes(m ops.Memory) { p.memory, p.pool.taken = m, p.pool.taken+m.Arena }
 
 // machineMemory is what the machine, or the container, has; all there could be where
 // neither says.

@@ -171,8 +171,7 @@ func FuzzRandomGraph(f *testing.F) {
 		}
 		p, err := graph.Compile(m, graph.Config{Threads: 1 + int(seed%3)})
 		if err != nil {
-			oneLine(t, err)
-			return
+			t.Fatalf("%v\n%v", err, m.GetGraph().GetNode())
 		}
 		defer p.Close()
 		for i := range p.Input(0) {

@@ -84,10 +84,11 @@ func (p *Param) Grad() []float32 {
 	return nil
 }
 
-// pool is the threads that the programs of one model share.
+// pool is what the programs of one model share: threads, and the memory they may take.
 type pool struct {
 	*kernel.Pool
 	users int
+	taken int64 // bytes
 }
 
 // Compile makes a program of a model.
@@ -125,7 +126,7 @@ func compile(m *onnx.ModelProto, c Config, share *Program) (*Program, error) {
 		if threads <= 0 {
 			threads = runtime.GOMAXPROCS(0)
 		}
-		p.pool = &pool{kernel.NewPool(threads), 1}
+		p.pool = &pool{Pool: kernel.NewPool(threads), users: 1}
 	}
 	if err := p.build(); err != nil {
 		p.Close()
@@ -139,6 +140,7 @@ func (p *Program) Close() {
 	if p.machine != nil {
 		p.machine.Close()
 	}
+	p.pool.taken -= p.memory.Arena
 	if p.pool.users--; p.pool.users == 0 {
 		p.pool.Close()
 	}
@@ -171,11 +173,11 @@ func (p *Program) build() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.plan.fits(p.config.limit()); err != nil {
+	if err := p.plan.fits(p.room()); err != nil {
 		return err
 	}
 	b := ops.NewBuilder(p.pool.Pool)
-	b.MaxMemory = p.config.limit()
+	b.MaxMemory = p.room()
 	p.builder = b
 	if t := p.config.Training; t != nil && t.Loss != nil {
 		b.Training, b.Seed = true, t.Seed
@@ -434,13 +436,15 @@ func (p *Program) finish() error {
 		}
 		keep = append(keep, grads...)
 	}
-	if p.memory, err = b.Allocate(keep...); err != nil {
+	memory, err := b.Allocate(keep...)
+	if err != nil {
 		var m *ops.MemoryError
 		if errors.As(err, &m) {
-			return tooLarge(m.Need, p.config.limit(), "the program")
+			return tooLarge(m.Need, p.room(), "the program")
 		}
 		return err
 	}
+	p.takes(memory)
 	p.machine = gorgonia.NewTapeMachine(b.Graph)
 	return nil
 }

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"graft/onnx"
@@ -17,7 +18,7 @@ func randomGraph(r *rand.Rand, n int) *onnx.ModelProto {
 		g.add()
 	}
 	last := g.values[len(g.values)-1]
-	opset, ir := int64(13), int64(8)
+	opset, ir := int64(17), int64(8)
 	dims := func(v value) []any {
 		d := make([]any, len(v.shape))
 		for i, s := range v.shape {
@@ -50,14 +51,17 @@ func (g *graphMaker) add() {
 		v = g.values[0]
 	}
 	n, c, h, w := v.shape[0], v.shape[1], v.shape[2], v.shape[3]
-	switch g.r.IntN(12) {
+	switch g.r.IntN(17) {
 	case 0, 1, 2:
 		g.conv(v)
 	case 3, 4:
-		op := []string{"Relu", "Sigmoid", "Tanh", "HardSigmoid", "Identity", "Clip"}[g.r.IntN(6)]
+		op := []string{"Relu", "Sigmoid", "Tanh", "HardSigmoid", "Identity", "LeakyRelu", "HardSwish", "Softplus", "Erf", "Clip", "PRelu"}[g.r.IntN(11)]
 		in := []string{v.name}
-		if op == "Clip" {
+		switch op {
+		case "Clip":
 			in = append(in, g.constant(1e-9, []int{}...), g.scalar(1))
+		case "PRelu":
+			in = append(in, g.constant(1, [][]int{{1}, {c, 1, 1}, {h, w}}[g.r.IntN(3)]...))
 		}
 		g.node(op, in, v.shape)
 	case 5:
@@ -75,7 +79,7 @@ func (g *graphMaker) add() {
 		if g.r.IntN(3) == 0 {
 			other = g.constant(1, [][]int{{}, {1}, {c, 1, 1}, {h, w}, {1, 1, w}}[g.r.IntN(5)]...)
 		}
-		g.node([]string{"Add", "Mul", "Sub"}[g.r.IntN(3)], []string{v.name, other}, v.shape)
+		g.node([]string{"Add", "Mul", "Sub", "Max", "Min"}[g.r.IntN(5)], []string{v.name, other}, v.shape)
 	case 9:
 		g.node("Concat", []string{v.name, v.name}, []int{n, 2 * c, h, w}, onnx.IntAttr("axis", 1))
 	case 10:
@@ -84,7 +88,38 @@ func (g *graphMaker) add() {
 		p := g.r.IntN(3)
 		pads := onnx.FromInts([]int{8}, []int64{0, 0, int64(p), 0, 0, 0, 1, 2})
 		g.node("Pad", []string{v.name, g.save(pads)}, []int{n, c, h + p + 1, w + 2})
+	case 12:
+		g.node([]string{"Softmax", "LogSoftmax"}[g.r.IntN(2)], []string{v.name}, v.shape, onnx.IntAttr("axis", int64(g.r.IntN(4)-2)))
+	case 13:
+		axes := [][]int64{{1}, {2, 3}, {3}, {1, -1}}[g.r.IntN(4)]
+		shape := []int{n, c, h, w}
+		for _, a := range axes {
+			shape[(a+4)%4] = 1
+		}
+		g.node([]string{"ReduceMean", "ReduceMax", "ReduceL2"}[g.r.IntN(3)], []string{v.name}, shape, onnx.IntsAttr("axes", axes...))
+	case 14:
+		from, step := g.r.IntN(h), 1+g.r.IntN(2)
+		in := []string{v.name}
+		for _, x := range []int{from, h, 2, step} {
+			in = append(in, g.save(onnx.FromInts([]int{1}, []int64{int64(x)})))
+		}
+		g.node("Slice", in, []int{n, c, (h - from + step - 1) / step, w})
+	case 15:
+		m := 1 + g.r.IntN(9)
+		g.node("MatMul", []string{v.name, g.constant(0.5, w, m)}, []int{n, c, h, m})
+	case 16:
+		g.normalise(v)
 	}
+}
+
+// normalise adds one of the normalisations of a single image.
+func (g *graphMaker) normalise(v value) {
+	c, w := v.shape[1], v.shape[3]
+	if g.r.IntN(2) == 0 {
+		g.node("InstanceNormalization", []string{v.name, g.constant(1, c), g.constant(1, c)}, v.shape, onnx.FloatAttr("epsilon", 0.1))
+		return
+	}
+	g.node("LayerNormalization", []string{v.name, g.constant(1, w), g.constant(1, w)}, v.shape, onnx.FloatAttr("epsilon", 0.1))
 }
 
 func (g *graphMaker) conv(v value) {
@@ -94,25 +129,69 @@ func (g *graphMaker) conv(v value) {
 		group = c
 	}
 	m := group * (1 + g.r.IntN(3))
-	kh, kw := 1+g.r.IntN(min(3, h)), 1+g.r.IntN(min(3, w))
-	sh, sw, pt, pb := 1+g.r.IntN(2), 1+g.r.IntN(2), g.r.IntN(kh), g.r.IntN(kh)
-	in := []string{v.name, g.constant(0.5, m, c/group, kh, kw)}
+	if g.r.IntN(8) == 0 {
+		m = group * (1 + g.r.IntN(40)) // around the blocks' edges
+	}
+	kh, kw := 1+g.r.IntN(min(4, h)), 1+g.r.IntN(min(4, w))
+	y, x := g.side(h, kh), g.side(w, kw)
+	in := []string{v.name, g.constant(1/math.Sqrt(float64(c/group*kh*kw)), m, c/group, kh, kw)}
 	if g.r.IntN(2) == 0 {
 		in = append(in, g.constant(1, m))
 	}
-	g.node("Conv", in, []int{v.shape[0], m, (h+pt+pb-kh)/sh + 1, (w-kw)/sw + 1}, onnx.IntAttr("group", int64(group)),
-		onnx.IntsAttr("strides", int64(sh), int64(sw)), onnx.IntsAttr("pads", int64(pt), 0, int64(pb), 0))
+	g.node("Conv", in, []int{v.shape[0], m, y.out(false), x.out(false)}, onnx.IntAttr("group", int64(group)), strides(y, x), pads(y, x), dilations(y, x))
+}
+
+// side is a window along one dimension.
+type side struct{ size, kernel, stride, before, after, dilation int }
+
+// side draws the rest of a window, which fits.
+func (g *graphMaker) side(size, kernel int) side {
+	s := side{size, kernel, 1 + g.r.IntN(3), g.r.IntN(kernel), g.r.IntN(kernel), 1}
+	if g.r.IntN(3) == 0 && 2*(kernel-1)+1 <= size+s.before+s.after {
+		s.dilation = 2
+	}
+	return s
+}
+
+// out is the output's extent; with ceil a window may reach beyond the end that begins before it.
+func (s side) out(ceil bool) int {
+	room := s.size + s.before + s.after - (s.kernel-1)*s.dilation - 1
+	n := room/s.stride + 1
+	if ceil && room%s.stride > 0 && n*s.stride < s.size+s.before {
+		n++
+	}
+	return n
+}
+
+func strides(y, x side) *onnx.AttributeProto {
+	return onnx.IntsAttr("strides", int64(y.stride), int64(x.stride))
+}
+
+func pads(y, x side) *onnx.AttributeProto {
+	return onnx.IntsAttr("pads", int64(y.before), int64(x.before), int64(y.after), int64(x.after))
+}
+
+func dilations(y, x side) *onnx.AttributeProto {
+	return onnx.IntsAttr("dilations", int64(y.dilation), int64(x.dilation))
 }
 
 func (g *graphMaker) pool(v value) {
 	h, w := v.shape[2], v.shape[3]
 	if g.r.IntN(4) == 0 {
-		g.node("GlobalAveragePool", []string{v.name}, []int{v.shape[0], v.shape[1], 1, 1})
+		g.node([]string{"GlobalAveragePool", "GlobalMaxPool"}[g.r.IntN(2)], []string{v.name}, []int{v.shape[0], v.shape[1], 1, 1})
 		return
 	}
-	k, s := 1+g.r.IntN(min(3, h, w)), 1+g.r.IntN(3)
-	g.node([]string{"MaxPool", "AveragePool"}[g.r.IntN(2)], []string{v.name}, []int{v.shape[0], v.shape[1], (h-k)/s + 1, (w-k)/s + 1},
-		onnx.IntsAttr("kernel_shape", int64(k), int64(k)), onnx.IntsAttr("strides", int64(s), int64(s)))
+	kh, kw := 1+g.r.IntN(min(3, h)), 1+g.r.IntN(min(3, w))
+	y, x, ceil := g.side(h, kh), g.side(w, kw), g.r.IntN(2)
+	attrs := []*onnx.AttributeProto{onnx.IntsAttr("kernel_shape", int64(kh), int64(kw)), strides(y, x), pads(y, x), onnx.IntAttr("ceil_mode", int64(ceil))}
+	op := "MaxPool"
+	if g.r.IntN(2) == 0 {
+		op, y.dilation, x.dilation = "AveragePool", 1, 1
+		attrs = append(attrs, onnx.IntAttr("count_include_pad", int64(g.r.IntN(2))))
+	} else {
+		attrs = append(attrs, dilations(y, x))
+	}
+	g.node(op, []string{v.name}, []int{v.shape[0], v.shape[1], y.out(ceil == 1), x.out(ceil == 1)}, attrs...)
 }
 
 func (g *graphMaker) node(op string, in []string, shape []int, attrs ...*onnx.AttributeProto) {

@@ -43,6 +43,9 @@ func (c Cache) Pull(ctx context.Context, e Entry, progress func(have int64)) (st
 			return "", fmt.Errorf("models: %s: %w", quote(e.Name), durable.Bare(err))
 		}
 		defer unlock()
+		if err := c.ownFiles(e); err != nil {
+			return "", err
+		}
 	}
 	if _, err := c.read(e); err == nil {
 		return to, nil
@@ -62,6 +65,21 @@ func (c Cache) Pull(ctx context.Context, e Entry, progress func(have int64)) (st
 		}
 	}
 	return "", fmt.Errorf("models: pull %s: %w", quote(e.Name), last)
+}
+
+// ownFiles refuses links where a pull writes: they would lead out of the cache.
+func (c Cache) ownFiles(e Entry) error {
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"." + e.Name + ".part", "." + e.Name + ".part.tag"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+			return fmt.Errorf("models: %s: a link, want a file of the cache's own", quote(path))
+		}
+	}
+	return nil
 }
 
 // pull is one network on its way.

@@ -37,8 +37,8 @@
 //
 // Writing goes to a file beside the target, which is synced and renamed: after a
 // crash the old file is there or the new one. A model with external data is two
-// files, the data renamed first. Where both existed before, a crash between the
-// two renames leaves the old model beside new data.
+// files. The data come first, under a name that only their content has, so that
+// the model that was there before keeps its own until the new one takes its place.
 package onnx
 
 //go:generate protoc -Igraft/onnx=. --go_out=. --go_opt=module=graft/onnx graft/onnx/onnx.proto

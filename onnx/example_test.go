@@ -34,7 +34,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "shift.onnx")
 
-	// Tensors of 12 bytes and more go to shift.onnx.data.
+	// Tensors of 12 bytes and more go to a file of their own.
 	if err := onnx.WriteFile(path, shift(), onnx.WriteOptions{ExternalAbove: 12}); err != nil {
 		panic(err)
 	}

@@ -11,13 +11,17 @@ import (
 )
 
 // TestExportFaults: whatever fails while a model is written, and whenever the power
-// goes, each file is the old one or the new one.
+// goes, the old model is there with its data, or the new one with its own.
 func TestExportFaults(t *testing.T) {
-	// The new files, written without a fault.
-	const path, data = "dir/m.onnx", "dir/m.onnx.data"
-	m := small(40)
-	write := func(above int64) func(*faulty.FS) error {
+	const path = "dir/m.onnx"
+	write := func(m *ModelProto, above int64) func(*faulty.FS) error {
 		return func(f *faulty.FS) error { return WriteFile(path, m, WriteOptions{ExternalAbove: above, disk: f}) }
+	}
+	// written are the files that a model makes, beside those that are there.
+	written := func(m *ModelProto, above int64, old map[string][]byte) map[string][]byte {
+		f := faulty.New(old)
+		must(t, write(m, above)(f))
+		return f.Files()
 	}
 	for _, c := range []struct {
 		name  string
@@ -25,39 +29,52 @@ func TestExportFaults(t *testing.T) {
 		old   map[string][]byte
 	}{
 		{"one file", 0, nil},
-		{"over an old one", 0, map[string][]byte{path: []byte("old model")}},
+		{"over an old one", 0, written(small(30), 0, nil)},
 		{"external data", 1, nil},
-		{"external data over old ones", 1, map[string][]byte{path: []byte("old model"), data: []byte("old data")}},
+		{"external data over an old model", 1, written(small(30), 0, nil)},
+		{"external data over older ones", 1, written(small(30), 1, nil)},
+		{"the same once more", 1, written(small(40), 1, nil)},
+		{"beside the same data", 1, map[string][]byte{"dir/" + dataOf(t, small(40), path, 1): bytesOf(small(40))}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			clean := faulty.New(c.old)
-			if err := write(c.above)(clean); err != nil {
-				t.Fatal(err)
-			}
-			whole := func(t *testing.T, files map[string][]byte) {
+			m := small(40)
+			next := written(m, c.above, c.old)
+			// whole wants all old files, and the old model or the new one with all it needs.
+			whole := func(t *testing.T, files map[string][]byte) (isNew bool) {
 				t.Helper()
-				for _, name := range []string{path, data} {
-					got, there := files[name]
-					was, had := c.old[name]
-					if is, will := clean.Files()[name]; !(there == had && bytes.Equal(got, was)) && !(there == will && bytes.Equal(got, is)) {
-						t.Errorf("%s is neither old nor new: %d bytes", name, len(got))
+				isNew = files[path] != nil && bytes.Equal(files[path], next[path])
+				want := c.old
+				if isNew {
+					want = next
+				}
+				for name, b := range want {
+					if !bytes.Equal(files[name], b) {
+						t.Errorf("%s: %d bytes, want %d", name, len(files[name]), len(b))
 					}
 				}
-				if is := clean.Files()[data]; c.above > 0 && bytes.Equal(files[path], clean.Files()[path]) && !bytes.Equal(files[data], is) {
-					t.Error("a new model without its data")
+				if _, there := files[path]; there && !isNew && c.old[path] == nil {
+					t.Error("a model that is neither old nor new")
 				}
+				return isNew
 			}
-			faulty.Each(t, c.old, write(c.above), func(t *testing.T, f *faulty.FS, err error) {
-				whole(t, f.Files())
-				if !errors.Is(err, syscall.ENOSPC) {
+			faulty.Each(t, c.old, write(m, c.above), func(t *testing.T, f *faulty.FS, err error) {
+				isNew := whole(t, f.Files())
+				if err != nil && !errors.Is(err, syscall.ENOSPC) || err == nil && !isNew {
 					t.Errorf("error %v", err)
 				}
 				for name := range f.Files() {
-					if base := filepath.Base(name); base[0] == '.' {
+					if _, was := c.old[name]; !was && (!isNew || filepath.Base(name)[0] == '.') {
 						t.Errorf("left %s", name)
 					}
 				}
 			}, func(t *testing.T, f *faulty.FS) { whole(t, f.Files()) })
 		})
 	}
+}
+
+// bytesOf is the content of a model's file of external data.
+func bytesOf(m *ModelProto) []byte {
+	var b bytes.Buffer
+	writeTensors(&b, large(m, 1))
+	return b.Bytes()
 }

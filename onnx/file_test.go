@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,24 +128,36 @@ func TestExternalLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	data := dataOf(t, m, path, 12)
 	wantOffset := []string{"0", "4096", "8192"}
 	wantLength := []string{"12", "4096", "40"}
 	for i, p := range stored.Graph.Initializer {
-		if externalValue(p, "location") != "m.onnx.data" || externalValue(p, "offset") != wantOffset[i] ||
+		if externalValue(p, "location") != data || externalValue(p, "offset") != wantOffset[i] ||
 			externalValue(p, "length") != wantLength[i] || p.RawData != nil {
 			t.Errorf("%s: stored as %v", p.GetName(), p)
 		}
 	}
-	if err := Check(stored); err == nil || !strings.Contains(err.Error(), `external data "m.onnx.data": not loaded`) {
+	if err := Check(stored); err == nil || !strings.Contains(err.Error(), `external data "`+data+`": not loaded`) {
 		t.Errorf("Check of a model without its data: %v", err)
 	}
-	if names := list(t, dir); !reflect.DeepEqual(names, []string{"m.onnx", "m.onnx.data"}) {
+	if names := list(t, dir); !reflect.DeepEqual(names, []string{"m.onnx", data}) {
 		t.Errorf("files %v", names)
 	}
 	back, err := ReadFile(path)
 	if err != nil || !proto.Equal(back, m) {
 		t.Errorf("read back another model (%v)", err)
 	}
+}
+
+// dataOf is the name of the file that the external data of a model go to.
+func dataOf(t *testing.T, m *ModelProto, path string, above int64) string {
+	t.Helper()
+	name, err := dataName(path, large(m, above))
+	must(t, err)
+	if !regexp.MustCompile(`^m\.onnx\.[0-9a-f]{16}\.data$`).MatchString(name) {
+		t.Errorf("data in %s", name)
+	}
+	return name
 }
 
 func list(t *testing.T, dir string) (names []string) {
@@ -353,7 +366,7 @@ func TestWriteLeavesNothing(t *testing.T) {
 		want    string
 	}{
 		{"a folder is in the model's place", func(p string) error { return os.Mkdir(p, 0o777) }, "not a regular file"},
-		{"a folder is in the data's place", func(p string) error { return os.Mkdir(p+".data", 0o777) }, "not a regular file"},
+		{"a folder is in the data's place", func(p string) error { return os.Mkdir(filepath.Join(filepath.Dir(p), dataOf(t, m, p, 1)), 0o777) }, "not a regular file"},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "m.onnx")

@@ -1,10 +1,12 @@
 package onnx
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -15,7 +17,7 @@ import (
 
 // WriteOptions says how a model is laid out in files.
 type WriteOptions struct {
-	// ExternalAbove sends initializers of at least this many bytes to FILE.data.
+	// ExternalAbove sends initializers of at least this many bytes to a second file.
 	// 0: only where the model would pass protobuf's 2 GiB, and then those of at
 	// least 1 KiB.
 	ExternalAbove int64
@@ -33,8 +35,10 @@ func Marshal(m *ModelProto) ([]byte, error) {
 }
 
 // WriteFile writes a model, which it leaves as it is, and its external data beside
-// it in FILE.data. Either file appears whole or not at all, the data first, and an
-// error leaves no new file behind.
+// it in FILE.HASH.data, named by the SHA-256 of its content. After a crash at any
+// instant the old model is there with its data, or the new one; an error leaves no
+// new file behind. The data of an earlier model of the name stay, as other models
+// may read them.
 func WriteFile(path string, m *ModelProto, o WriteOptions) error {
 	above := o.ExternalAbove
 	if above <= 0 && proto.Size(m) > maxBytes {
@@ -69,9 +73,16 @@ func marshal(m proto.Message) ([]byte, error) {
 }
 
 func writeModel(disk durable.FS, path string, m *ModelProto, above int64) error {
-	dataPath := path + ".data"
-	location := filepath.Base(dataPath)
-	m, external := externalize(m, location, above)
+	external := large(m, above)
+	var data string
+	if len(external) > 0 {
+		location, err := dataName(path, external)
+		if err != nil {
+			return err
+		}
+		data = filepath.Join(filepath.Dir(path), location)
+		m = externalize(m, location, external)
+	}
 	b, err := marshal(m)
 	if err != nil {
 		return err
@@ -81,45 +92,58 @@ func writeModel(disk durable.FS, path string, m *ModelProto, above int64) error 
 		return err
 	}
 	defer model.Discard()
-	if len(external) == 0 {
-		return model.Commit()
-	}
-	if _, err := locationOf(location); err != nil { // a backslash: nobody would read it
-		return err
-	}
-	_, statErr := disk.Stat(dataPath)
-	if err := durable.WriteFile(disk, dataPath, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
-		return fmt.Errorf("%s: %w", quote(location), err)
-	}
-	err = model.Commit()
-	if err != nil && os.IsNotExist(statErr) {
-		if _, there := disk.Stat(path); there != nil { // else only the folder's sync has failed
-			disk.Remove(dataPath)
+	if data != "" {
+		if _, err := disk.Stat(data); os.IsNotExist(err) {
+			defer func() {
+				if !model.Renamed() {
+					disk.Remove(data)
+				}
+			}()
+		}
+		if err := durable.WriteFile(disk, data, func(w io.Writer) error { return writeTensors(w, external) }); err != nil {
+			return fmt.Errorf("%s: %w", quote(filepath.Base(data)), err)
 		}
 	}
-	return err
+	return model.Commit()
+}
+
+// dataName names the file of external data beside path by its content, so that it
+// replaces no other model's.
+func dataName(path string, external []*TensorProto) (string, error) {
+	h := sha256.New()
+	if err := writeTensors(h, external); err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s.%x.data", filepath.Base(path), h.Sum(nil)[:8])
+	_, err := locationOf(name) // a backslash: nobody would read it
+	return name, err
 }
 
 // pageSize is the alignment of external data that lets readers map it into memory.
 const pageSize = 4096
 
-// externalize returns a copy of m, sharing all values, in which initializers of at
-// least above bytes lie in file, and those initializers in the file's order.
-func externalize(m *ModelProto, file string, above int64) (*ModelProto, []*TensorProto) {
-	var moved []*TensorProto
-	if above <= 0 || m.GetGraph() == nil {
-		return m, nil
+// large are the initializers of at least above bytes; none where above is 0.
+func large(m *ModelProto, above int64) (list []*TensorProto) {
+	for _, t := range m.GetGraph().GetInitializer() {
+		if above > 0 && int64(len(t.GetRawData())) >= above {
+			list = append(list, t)
+		}
 	}
+	return list
+}
+
+// externalize returns a copy of m, sharing all values, in which these initializers
+// lie in file, one after the other.
+func externalize(m *ModelProto, file string, external []*TensorProto) *ModelProto {
 	graph := shallow(m.Graph)
-	graph.Initializer = make([]*TensorProto, len(m.Graph.Initializer))
+	graph.Initializer = slices.Clone(m.Graph.Initializer)
 	var offset int64
-	for i, t := range m.Graph.Initializer {
-		graph.Initializer[i] = t
-		size := int64(len(t.GetRawData()))
-		if size < above {
+	for i, t := range graph.Initializer {
+		if len(external) == 0 || t != external[0] {
 			continue
 		}
-		moved = append(moved, t)
+		external = external[1:]
+		size := int64(len(t.GetRawData()))
 		t = shallow(t)
 		t.RawData, t.DataLocation = nil, TensorProto_EXTERNAL.Enum()
 		t.ExternalData = []*StringStringEntryProto{
@@ -132,7 +156,7 @@ func externalize(m *ModelProto, file string, above int64) (*ModelProto, []*Tenso
 	}
 	m = shallow(m)
 	m.Graph = graph
-	return m, moved
+	return m
 }
 
 // writeTensors writes raw data one after the other, each from a page's start.

@@ -42,6 +42,7 @@ Examples:
 			whole("warmup", 2, 0, "`N` run this many iterations first", ""),
 			whole("iterations", 10, 1, "`N` time this many iterations", ""),
 			outputName(),
+			maxMemoryFlag("model", "2GB above its own size, with --train three quarters of the machine's"),
 			output("`FILE` write the result here instead of to stdout"),
 		},
 		Action: runBench,
@@ -96,6 +97,10 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 	}
 	if m, err = withBatch(c, m, o); err != nil {
 		return benchReport{}, err
+	}
+	o.MaxMemory = maxMemory(c, m)
+	if c.Bool("train") {
+		o.MaxMemory = givenMemory(c)
 	}
 	config := graph.Config{Options: o, Threads: threads(c)}
 	if c.Bool("train") {

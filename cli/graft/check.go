@@ -80,10 +80,7 @@ func runCheck(c *cli.Context) error {
 	}
 	r := checkReport{allow: c.Bool("allow-unsupported"), byOperator: c.Bool("by-operator")}
 	r.tol, r.half = tolerances(c)
-	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model")}
-	if o.MaxMemory, err = maxMemory(c, nil); err != nil {
-		return err
-	}
+	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model"), MaxMemory: maxMemory(c, nil)}
 	if c.Bool("record") {
 		return record(c, u, o)
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"graft/durable"
 	"graft/finetune"
 	"graft/finetune/data"
 )
@@ -32,11 +32,11 @@ func (r *runFolder) saveCheckpoint(c *finetune.Checkpoint) error {
 		}
 	}
 	dir := r.path(checkpointFolder)
-	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("output %s: %w", quote(dir), pathless(err))
+	if err := durable.Mkdir(r.fs(), dir); err != nil {
+		return fmt.Errorf("output %s: %w", quote(dir), err)
 	}
 	name := filepath.Join(dir, fmt.Sprintf("step-%010d%s", c.Step(), checkpointSuffix))
-	if err := writeFile(name, func(w io.Writer) error { _, err := c.WriteTo(w); return err }); err != nil {
+	if err := put(r.fs(), name, func(w io.Writer) error { _, err := c.WriteTo(w); return err }); err != nil {
 		return err
 	}
 	names, err := r.checkpoints()
@@ -44,7 +44,7 @@ func (r *runFolder) saveCheckpoint(c *finetune.Checkpoint) error {
 		return err
 	}
 	for _, old := range names[:max(len(names)-checkpointsKept, 0)] {
-		if err := os.Remove(old); err != nil {
+		if err := r.fs().Remove(old); err != nil {
 			return fmt.Errorf("output %s: %w", quote(old), pathless(err))
 		}
 	}
@@ -54,17 +54,16 @@ func (r *runFolder) saveCheckpoint(c *finetune.Checkpoint) error {
 // checkpoints are the paths of the checkpoints, oldest first.
 func (r *runFolder) checkpoints() ([]string, error) {
 	dir := r.path(checkpointFolder)
-	entries, err := os.ReadDir(dir)
+	all, err := r.fs().ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("run folder %s: %w", quote(dir), pathless(err))
 	}
 	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), checkpointSuffix) {
-			names = append(names, filepath.Join(dir, e.Name()))
+	for _, name := range all {
+		if strings.HasSuffix(name, checkpointSuffix) {
+			names = append(names, filepath.Join(dir, name))
 		}
 	}
-	slices.Sort(names)
 	return names, nil
 }
 
@@ -79,12 +78,12 @@ func (r *runFolder) loadCheckpoint(warn func(format string, args ...any)) (*fine
 	var newest *finetune.Checkpoint
 	var bad []string
 	for _, name := range names {
-		c, err := readCheckpoint(name)
+		c, err := r.readCheckpoint(name)
 		switch {
 		case errors.As(err, new(*finetune.DamagedError)):
 			bad = append(bad, quote(name)+" "+err.Error())
 			warn("checkpoint %s %v", quote(name), err)
-			os.Rename(name, name+".bad") // else it stays, and is damaged again next time
+			r.fs().Rename(name, name+".bad") // else it stays, and is damaged again next time
 		case err != nil:
 			return nil, fmt.Errorf("checkpoint %s: %w", quote(name), err)
 		case newest == nil || c.Step() >= newest.Step():
@@ -97,15 +96,8 @@ func (r *runFolder) loadCheckpoint(warn func(format string, args ...any)) (*fine
 	return newest, nil
 }
 
-func readCheckpoint(name string) (*finetune.Checkpoint, error) {
-	info, err := os.Lstat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a file")
-	}
-	var b []byte
-	if err == nil {
-		b, err = readSmall(name, maxCheckpoint)
-	}
+func (r *runFolder) readCheckpoint(name string) (*finetune.Checkpoint, error) {
+	b, err := readRegular(r.fs(), name, maxCheckpoint)
 	if err != nil {
 		return nil, &finetune.DamagedError{Reason: pathless(err).Error()}
 	}

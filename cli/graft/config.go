@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"go.yaml.in/yaml/v3"
+
+	"graft/durable"
 )
 
 // A file of flags, for --config and as a run folder's args.yaml, holds a value or a list
@@ -63,6 +66,11 @@ func (t *flagTable) readConfig(path string) (flags, positionals []string, err er
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", quote(path), pathless(err))
 	}
+	return t.parseConfig(path, b)
+}
+
+// parseConfig is readConfig of the content of a file.
+func (t *flagTable) parseConfig(path string, b []byte) (flags, positionals []string, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
@@ -134,7 +142,11 @@ func scalars(n *yaml.Node) ([]string, error) {
 
 // readSmall reads a regular file of at most most bytes.
 func readSmall(path string, most int64) ([]byte, error) {
-	info, err := os.Stat(path)
+	return readRegular(durable.OS, path, most)
+}
+
+func readRegular(disk durable.FS, path string, most int64) ([]byte, error) {
+	info, err := disk.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
@@ -143,7 +155,16 @@ func readSmall(path string, most int64) ([]byte, error) {
 	case info.Size() > most:
 		return nil, fmt.Errorf("%d bytes, at most %d are read", info.Size(), most)
 	}
-	return os.ReadFile(path)
+	f, err := disk.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // arguments writes the positionals and every flag that was given as a file of flags. A

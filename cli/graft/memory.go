@@ -14,25 +14,35 @@ import (
 // classifier needs for a few images.
 const defaultMemory = 2e9
 
-// memoryLimit is --max-memory SIZE.
-func memoryLimit() *cli.StringFlag {
-	return &cli.StringFlag{Name: "max-memory", Usage: "`SIZE` refuse a model that takes more to run, as 500MB or 8GB", DefaultText: "2GB above its own size"}
+// maxMemoryFlag is --max-memory SIZE.
+func maxMemoryFlag(what, fallback string) *cli.StringFlag {
+	return &cli.StringFlag{Name: "max-memory", Usage: "`SIZE` refuse a " + what + " that takes more, as 500MB or 8GB", DefaultText: fallback,
+		Action: func(_ *cli.Context, v string) error {
+			if _, ok := parseBytes(v); !ok {
+				return usagef("", "--max-memory %s: want a size, as 500MB or 8GB", quote(v))
+			}
+			return nil
+		}}
 }
 
-// maxMemory is the limit in bytes that --max-memory sets for m, which may be nil.
-func maxMemory(c *cli.Context, m *onnx.ModelProto) (int64, error) {
-	v := c.String("max-memory")
-	if v == "" {
-		if m == nil {
-			return defaultMemory, nil
-		}
-		return defaultMemory + onnx.Size(m), nil
+// memoryLimit is --max-memory of what runs a model.
+func memoryLimit() *cli.StringFlag { return maxMemoryFlag("model", "2GB above its own size") }
+
+// maxMemory is the limit in bytes that --max-memory sets for running m, which may be nil.
+func maxMemory(c *cli.Context, m *onnx.ModelProto) int64 {
+	switch n := givenMemory(c); {
+	case n > 0:
+		return n
+	case m != nil:
+		return defaultMemory + onnx.Size(m)
 	}
-	n, ok := parseBytes(v)
-	if !ok {
-		return 0, usagef("", "--max-memory %s: want a size, as 500MB or 8GB", quote(v))
-	}
-	return n, nil
+	return defaultMemory
+}
+
+// givenMemory is the value of --max-memory in bytes, 0 where it is not given.
+func givenMemory(c *cli.Context) int64 {
+	n, _ := parseBytes(c.String("max-memory"))
+	return n
 }
 
 // parseBytes reads a number of bytes with a decimal unit.

@@ -86,16 +86,21 @@ func writeFile(path string, write func(w io.Writer) error) error {
 	if err := checkOutput(path); err != nil {
 		return err
 	}
+	return put(durable.OS, path, write)
+}
+
+// put is writeFile on a disk of its own, in a folder that is there.
+func put(disk durable.FS, path string, write func(w io.Writer) error) error {
 	var own error // of write itself, which needs no name
-	err := durable.WriteFile(durable.OS, path, func(w io.Writer) error {
+	err := durable.WriteFile(disk, path, func(w io.Writer) error {
 		b := bufio.NewWriter(w)
 		if own = write(b); own != nil {
 			return own
 		}
 		return b.Flush()
 	})
-	var disk *fs.PathError
-	if own != nil && !errors.As(own, &disk) {
+	var place *fs.PathError
+	if own != nil && !errors.As(own, &place) {
 		return own
 	}
 	if err == nil {

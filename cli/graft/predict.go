@@ -86,10 +86,7 @@ func newClassifier(c *cli.Context, path string, set *data.Set) (*finetune.Classi
 	if err != nil {
 		return nil, err
 	}
-	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers")}
-	if f.MaxMemory, err = maxMemory(c, m); err != nil {
-		return nil, err
-	}
+	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m)}
 	if set.Len() > 0 {
 		f.Batch = min(max(f.Batch, 1), set.Len())
 	}

@@ -124,10 +124,6 @@ func (r runOutputs) save(dir string, out []*onnx.Tensor) error {
 
 // infer runs the model once on the tensors in files, one for each input.
 func infer(c *cli.Context, m *onnx.ModelProto, files []string) ([]*onnx.Tensor, error) {
-	memory, err := maxMemory(c, m)
-	if err != nil {
-		return nil, err
-	}
 	var in []*onnx.Tensor
 	for k, name := range graph.InputNames(m) {
 		t, err := readInput(c, m, name, files[k])
@@ -136,7 +132,7 @@ func infer(c *cli.Context, m *onnx.ModelProto, files []string) ([]*onnx.Tensor, 
 		}
 		in = append(in, t)
 	}
-	out, err := check.Options{Threads: threads(c), MaxMemory: memory}.Infer(m, in)
+	out, err := check.Options{Threads: threads(c), MaxMemory: maxMemory(c, m)}.Infer(m, in)
 	if err != nil {
 		return nil, err
 	}

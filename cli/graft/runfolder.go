@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/durable"
 	"graft/finetune"
 	"graft/finetune/report"
 	"graft/onnx"
@@ -25,6 +26,14 @@ type runFolder struct {
 	keep   bool     // whatever came of it
 	locked *os.File // holds the lock while it is open
 	log    *stepLog
+	disk   durable.FS // of checkpoints and log; nil: the operating system's
+}
+
+func (r *runFolder) fs() durable.FS {
+	if r.disk == nil {
+		return durable.OS
+	}
+	return r.disk
 }
 
 // lockFile holds the lock, and who has it for messages.
@@ -47,6 +56,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 	if err != nil {
 		return nil, err
 	}
+	durable.OS.SyncDir(filepath.Dir(filepath.Clean(r.dir))) // a checkpoint lasts no longer than its folder's name
 	if err := r.lock(); err != nil {
 		return nil, err
 	}
@@ -56,7 +66,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
 				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
 		}
-		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
+		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.data", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +110,7 @@ func (r *runFolder) lock() error {
 	if err != nil {
 		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
 	}
-	taken, err := tryLock(f)
+	taken, err := durable.TryLock(f)
 	if err == nil && !taken {
 		who := make([]byte, 80)
 		n, _ := f.ReadAt(who, 0)

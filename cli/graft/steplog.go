@@ -5,19 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"slices"
 	"time"
 
+	"graft/durable"
 	"graft/finetune"
 )
 
 // stepLog is log.jsonl: a line for every step.
 type stepLog struct {
-	f   *os.File
-	w   *bufio.Writer
-	err error // the first one
+	path string
+	f    durable.File
+	w    *bufio.Writer
+	err  error // the first one
 }
 
 // stepLine is a line of log.jsonl.
@@ -37,8 +39,16 @@ func (r *runFolder) openLog(after uint64) (rates []float64, err error) {
 	fail := func(err error) ([]float64, error) {
 		return nil, fmt.Errorf("output %s: %w", quote(path), pathless(err))
 	}
-	b, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	f, err := r.fs().OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return fail(err)
+	}
+	r.log = &stepLog{path: path, f: f, w: bufio.NewWriter(f)}
+	if err := r.fs().SyncDir(r.dir); err != nil {
+		return fail(err)
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
 		return fail(err)
 	}
 	keep := 0
@@ -51,19 +61,12 @@ func (r *runFolder) openLog(after uint64) (rates []float64, err error) {
 		keep += n + 1
 		rates = append(rates, l.LR)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
-		return fail(err)
-	}
 	if err := f.Truncate(int64(keep)); err != nil {
-		f.Close()
 		return fail(err)
 	}
-	if _, err := f.Seek(int64(keep), 0); err != nil {
-		f.Close()
+	if _, err := f.Seek(int64(keep), io.SeekStart); err != nil {
 		return fail(err)
 	}
-	r.log = &stepLog{f: f, w: bufio.NewWriter(f)}
 	return rates, nil
 }
 
@@ -86,7 +89,7 @@ func (l *stepLog) sync() error {
 		}
 	}
 	if l.err != nil {
-		return fmt.Errorf("output %s: %w", quote(l.f.Name()), pathless(l.err))
+		return fmt.Errorf("output %s: %w", quote(l.path), pathless(l.err))
 	}
 	return nil
 }

@@ -21,10 +21,11 @@ import (
 	"graft/durable"
 )
 
-// FS is the file system. All folders exist.
+// FS is the file system. All folders exist, but for those that a program makes.
 type FS struct {
 	names   map[string]*inode // as programs see it
 	lasting map[string]*inode // as the disk has it
+	made    map[string]bool   // folders, and whether they last
 	ops     int               // operations so far
 	at      int               // the operation that goes wrong, counted from 1; 0: none
 	dark    bool              // the fault is a loss of power: nothing works from then on
@@ -35,7 +36,7 @@ type inode struct{ data, lasting []byte }
 
 // New returns a file system with these files, safely on disk.
 func New(files map[string][]byte) *FS {
-	f := &FS{names: map[string]*inode{}, lasting: map[string]*inode{}}
+	f := &FS{names: map[string]*inode{}, lasting: map[string]*inode{}, made: map[string]bool{}}
 	for name, b := range files {
 		n := &inode{slices.Clone(b), slices.Clone(b)}
 		f.names[filepath.Clean(name)], f.lasting[filepath.Clean(name)] = n, n
@@ -82,6 +83,9 @@ func (f *FS) Reboot(kept Outcome) *FS {
 		from = f.names
 	}
 	for name, n := range from {
+		if lasts, made := f.made[filepath.Dir(name)]; kept == "nothing" && made && !lasts {
+			continue
+		}
 		files[name] = n.lasting
 		if kept == "all" {
 			files[name] = n.data
@@ -158,11 +162,43 @@ func (f *FS) Stat(name string) (fs.FileInfo, error) {
 	return info{filepath.Base(name), int64(len(n.data))}, nil
 }
 
+// ReadDir lists a folder; like Stat it does not count.
+func (f *FS) ReadDir(dir string) ([]string, error) {
+	dir = filepath.Clean(dir)
+	var names []string
+	for name := range f.names {
+		if filepath.Dir(name) == dir {
+			names = append(names, filepath.Base(name))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Mkdir is os.Mkdir. A folder is there that was made, or that holds a file.
+func (f *FS) Mkdir(dir string) error {
+	dir = filepath.Clean(dir)
+	if err := f.step("mkdir", dir); err != nil {
+		return err
+	}
+	names, _ := f.ReadDir(dir)
+	if _, made := f.made[dir]; made || len(names) > 0 {
+		return &os.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
+	}
+	f.made[dir] = false
+	return nil
+}
+
 // SyncDir makes the names in a folder last.
 func (f *FS) SyncDir(dir string) error {
 	dir = filepath.Clean(dir)
 	if err := f.step("sync", dir); err != nil {
 		return err
+	}
+	for name := range f.made {
+		if filepath.Dir(name) == dir {
+			f.made[name] = true
+		}
 	}
 	for name := range f.lasting {
 		if filepath.Dir(name) == dir && f.names[name] == nil {

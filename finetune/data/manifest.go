@@ -64,7 +64,7 @@ func WriteManifest(sums []Sum) []byte {
 	return b.Bytes()
 }
 
-// ReadManifest reads what WriteManifest wrote.
+// ReadManifest reads what WriteManifest wrote, and nothing else.
 func ReadManifest(b []byte) ([]Sum, error) {
 	var sums []Sum
 	lines := bufio.NewScanner(bytes.NewReader(b))
@@ -75,7 +75,9 @@ func ReadManifest(b []byte) ([]Sum, error) {
 		if k, err := fmt.Sscanf(lines.Text(), "%x %q %q", &hash, &s.Class, &s.Name); err != nil || k != 3 || len(hash) != sha256.Size {
 			return nil, fmt.Errorf("data: manifest: line %d is none", n)
 		}
-		copy(s.SHA256[:], hash)
+		if copy(s.SHA256[:], hash); string(WriteManifest([]Sum{s})) != lines.Text()+"\n" {
+			return nil, fmt.Errorf("data: manifest: line %d is none", n)
+		}
 		sums = append(sums, s)
 	}
 	return sums, lines.Err()

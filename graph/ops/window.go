@@ -79,11 +79,11 @@ func (s *side) size(autoPad string, ceil bool) error {
 		return nil
 	}
 	room := s.in + s.before + s.after - reach
-	if room < 0 {
+	if room < 0 && !(ceil && -room < s.stride) { // rounded up, a part of a window is one
 		return fmt.Errorf("a window of %d does not fit %d with pads %d and %d", reach, s.in, s.before, s.after)
 	}
-	s.out = room/s.stride + 1
-	if ceil && room%s.stride != 0 && s.out*s.stride < s.in+s.before {
+	s.out = max(room, 0)/s.stride + 1
+	if ceil && room > 0 && room%s.stride != 0 && s.out*s.stride < s.in+s.before {
 		s.out++ // a window must start inside the input or its left pad
 	}
 	return nil
