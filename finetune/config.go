@@ -46,6 +46,7 @@ type Config struct {
 	// LRMult is the rate of the kept part as a share of the head's, 1; LayerDecay the
 	// rate of each layer as a share of the next one's, 1.
 	LRMult, LayerDecay float64
+	BiasMult           float64  // rate of biases as a multiple of their weights', 1; Caffe's networks have 2
 	DecayExclude       []string // "norm", "bias": what weight decay leaves alone
 	Schedule           string   // chosen
 	Warmup             float64  // epochs in which the rate rises
@@ -154,6 +155,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Accumulate, 1)
 	setDefault(&c.LRMult, 1)
 	setDefault(&c.LayerDecay, 1)
+	setDefault(&c.BiasMult, 1)
 	augments := []string{"auto"}
 	for _, p := range data.Presets {
 		augments = append(augments, p.Name)
@@ -193,7 +195,7 @@ func (c Config) checkNumbers() error {
 		name             string
 		value, lo, below float64
 	}{
-		{"the rate of the kept part", c.LRMult, 1e-9, 1e9}, {"layer decay", c.LayerDecay, 1e-9, 1 + 1e-9}, {"warm-up", c.Warmup, 0, 1e9},
+		{"the rate of the kept part", c.LRMult, 1e-9, 1e9}, {"the rate of biases", c.BiasMult, 1e-9, 1e9}, {"layer decay", c.LayerDecay, 1e-9, 1 + 1e-9}, {"warm-up", c.Warmup, 0, 1e9},
 		{"the moving average's decay", c.EMA, 0, 1}, {"mixup", c.Mixup, 0, 5}, {"cutmix", c.CutMix, 0, 5},
 		{"label smoothing", c.LabelSmoothing, None, 1}, {"dropout", c.Dropout, 0, 1},
 	} {

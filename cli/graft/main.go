@@ -37,6 +37,7 @@ func verbs() []*cli.Command {
 		diffVerb(),
 		benchVerb(),
 		modelsVerb(),
+		sweepVerb(),
 	}, testOnlyVerbs...)
 }
 
