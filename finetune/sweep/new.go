@@ -294,7 +294,7 @@ func (b *planner) halves() ([]half, error) {
 		all = append(all, h)
 	}
 	if given {
-		h := half{split: "given"}
+		h := half{split: givenSplit}
 		for i, to := range []*[]int{&h.a, &h.b} {
 			for _, name := range b.o.Halves[i] {
 				k := slices.Index(b.Classes, name)
@@ -325,7 +325,7 @@ func (b *planner) controls() {
 	if !random && len(b.o.PerClass) == 0 {
 		return
 	}
-	whole := Task{Name: "whole", Classes: upTo(len(b.Classes))}
+	whole := Task{Name: wholeSplit, Classes: upTo(len(b.Classes))}
 	b.Tasks = append(b.Tasks, whole)
 	for r := range b.o.Controls {
 		b.add(Cell{Treatment: Base, Split: whole.Name, Target: whole.Name, Repeat: r})
