@@ -152,5 +152,3 @@ func tellStudy(w io.Writer, dir string, page report.StudyPage, a *sweep.Analysis
 	fmt.Fprintf(b, "\nwrote %s\n", filepath.Join(dir, "report.html"))
 	return b.Flush()
 }
-
-func writeJob(c *cli.Context, u *ui, path string) error { return fmt.Errorf("TODO") }
