@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"graft/onnx"
 )
 
@@ -54,13 +52,13 @@ func New(name string, classes, size int) (*onnx.ModelProto, error) {
 	}
 	b := &builder{initial: map[string]Initial{}, shapes: map[string][]int{"input": {3, size, size}}}
 	a.build(b, "input", classes)
-	b.graph.Name = proto.String(a.Name)
+	b.graph.Name = new(a.Name)
 	b.graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("input", onnx.TensorProto_FLOAT, "N", 3, size, size)}
 	b.graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("logits", onnx.TensorProto_FLOAT, "N", classes)}
 	m := &onnx.ModelProto{
-		IrVersion:    proto.Int64(int64(onnx.Version_IR_VERSION_2020_5_8)),
-		ProducerName: proto.String("graft"),
-		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(13)}},
+		IrVersion:    new(int64(onnx.Version_IR_VERSION_2020_5_8)),
+		ProducerName: new("graft"),
+		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(13))}},
 		Graph:        &b.graph,
 	}
 	for key, v := range map[string]any{
