@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,23 +21,42 @@ import (
 	"graft/onnx"
 )
 
-// newStudy plans a small study of the embedded digits 5 to 9 in a folder.
-func newStudy(t testing.TB, dir string, change func(*Options)) *Study {
+// drawDigits puts 30 pictures of each of the embedded digits 5 to 9 into class folders.
+func drawDigits(t testing.TB, dir string) {
 	t.Helper()
-	b, err := os.ReadFile("../../models/digits.npz")
+	x, y, err := models.Digits()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "digits.npz"), b, 0o666); err != nil {
-		t.Fatal(err)
+	count := map[int]int{}
+	for i, digit := range y {
+		if count[digit]++; count[digit] > 30 {
+			continue
+		}
+		im := image.NewGray(image.Rect(0, 0, 8, 8))
+		for k, ink := range x[i*64 : (i+1)*64] {
+			im.Pix[k] = 15 * ink
+		}
+		path := filepath.Join(dir, fmt.Sprint(digit), fmt.Sprintf("%d.png", count[digit]))
+		var b bytes.Buffer
+		err := errors.Join(png.Encode(&b, im), os.MkdirAll(filepath.Dir(path), 0o777))
+		if err := errors.Join(err, os.WriteFile(path, b.Bytes(), 0o666)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	d, err := data.Open(filepath.Join(dir, "digits.npz"))
+}
+
+// newStudy plans a small study of digits in a folder.
+func newStudy(t testing.TB, dir string, change func(*Options)) *Study {
+	t.Helper()
+	drawDigits(t, filepath.Join(dir, "digits"))
+	d, err := data.Open(filepath.Join(dir, "digits"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	o := Options{Path: "digits.npz", Architecture: "convnet6", Size: 8, Layers: []int{3}, Recipe: Paper, Seed: 7}
-	o.Recipe.Epochs, o.Recipe.Batch, o.Recipe.LR = 2, 64, 0.05
+	o := Options{Path: "digits", Architecture: "convnet6", Size: 8, Layers: []int{3}, Recipe: Paper, Seed: 7}
+	o.Recipe.Epochs, o.Recipe.Batch, o.Recipe.LR = 2, 16, 0.05
 	if change != nil {
 		change(&o)
 	}
@@ -94,7 +115,7 @@ func TestStudy(t *testing.T) {
 		if frozen := r.N > 0 && !strings.HasSuffix(r.Treatment, "+"); frozen != (r.Frozen > 0) {
 			t.Errorf("%s: %d tensors are the copied network's", r.Cell, r.Frozen)
 		}
-		if r.Epochs != 2 || r.Best10 <= 0.1 || r.Last <= 0.1 {
+		if r.Epochs != 2 || r.Best10 <= 0.15 || r.Last <= 0.15 {
 			t.Errorf("%s has learnt nothing: %+v", r.Cell, r)
 		}
 	}
@@ -254,7 +275,7 @@ func below(t testing.TB, m *onnx.ModelProto, n int) map[string]bool {
 // In every cell the frozen layers are the copied network's, bit for bit, statistics
 // included, after training; those that are drawn anew differ from it, and learn.
 func TestFrozenIsTheBase(t *testing.T) {
-	s := newStudy(t, t.TempDir(), func(o *Options) { o.Recipe.Epochs, o.Layers = 1, []int{1, 3, 5} })
+	s := newStudy(t, t.TempDir(), func(o *Options) { o.Recipe.Epochs, o.Layers = 1, []int{1, 4} })
 	if err := s.Run(context.Background(), s.Stage(Bases), RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
