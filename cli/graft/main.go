@@ -36,6 +36,7 @@ func verbs() []*cli.Command {
 		checkVerb(),
 		diffVerb(),
 		benchVerb(),
+		featuresVerb(),
 		modelsVerb(),
 		sweepVerb(),
 	}, testOnlyVerbs...)

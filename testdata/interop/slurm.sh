@@ -47,7 +47,8 @@ cd "$dir/slurm"
 wait_for_jobs() { while [ -n "$(squeue -h)" ]; do sleep 1; done; }
 sh job.sh
 for i in $(seq 60); do # the first process of the second stage that is seen
-	victim=$(pgrep -f "sweep run $dir/slurm/plan.json --stage rest" | head -1) && kill -9 "$victim" && break
+	victim=$(pgrep -f "sweep run $dir/slurm/plan.json --stage rest" | head -1)
+	[ -n "$victim" ] && kill -9 "$victim" && break
 	sleep 0.2
 done
 wait_for_jobs
