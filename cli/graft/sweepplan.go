@@ -194,19 +194,22 @@ func anySet(c *cli.Context, names ...string) bool {
 	return false
 }
 
-// seenFrom is a path as it is seen from a folder, absolute ones as they are.
+// seenFrom is a path as it is seen from a folder; an absolute one that leads out of it
+// stays as it is.
 func seenFrom(dir, path string) (string, error) {
-	if filepath.IsAbs(path) {
-		return path, nil
-	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	if path, err = filepath.Abs(path); err != nil {
+	full, err := filepath.Abs(path)
+	if err != nil {
 		return "", err
 	}
-	return filepath.Rel(dir, path)
+	seen, err := filepath.Rel(dir, full)
+	if filepath.IsAbs(path) && (err != nil || strings.HasPrefix(filepath.ToSlash(seen), "../")) {
+		return path, nil
+	}
+	return seen, err
 }
 
 // classList reads a file of class names, one a line; nil without a file.

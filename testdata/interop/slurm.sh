@@ -10,7 +10,7 @@
 set -eu
 graft=$(realpath "$1") digits=$(realpath "$2") host=$(hostname -s) dir=$(mktemp -d)
 started=
-trap 'kill $started 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'kill $started 2>/dev/null; wait; rm -rf "$dir"' EXIT
 grep -q "$host" /etc/hosts || echo "127.0.0.1 $host" >> /etc/hosts
 mkdir -p /etc/slurm /run/munge "$dir/ctld" "$dir/d"
 cat > /etc/slurm/slurm.conf <<CONF
