@@ -119,7 +119,7 @@ func (r *Result) marshal() ([]byte, error) {
 type State struct {
 	Cell   Cell
 	Status string // Done, Missing, Damaged, Stale
-	Reason string // why it is damaged or stale
+	Reason string // why it is damaged or stale; of a missing one how far it is
 	Result *Result
 }
 
@@ -153,6 +153,9 @@ func (s *Study) state(c Cell, bases map[string]*Result) State {
 	}
 	b, err := readSmall(s.resultPath(c), maxResult)
 	if errors.Is(err, fs.ErrNotExist) {
+		if k := checkpoint(s.checkpointPath(c)); k != nil {
+			st.Reason = fmt.Sprintf("%d epochs are done", len(k.Epochs()))
+		}
 		return st
 	}
 	if err != nil {
