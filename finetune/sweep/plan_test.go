@@ -148,7 +148,7 @@ func TestOptionsRefuses(t *testing.T) {
 	}
 }
 
-func FuzzPlan(f *testing.F) {
+func FuzzStudyPlan(f *testing.F) {
 	b, err := os.ReadFile(filepath.Join(newStudy(f, f.TempDir(), few).dir, "plan.json"))
 	if err != nil {
 		f.Fatal(err)
