@@ -10,6 +10,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
+// light is what stands on a dark ground, in any theme: a page makes pure white transparent.
+var (
+	light    = color.NRGBA{0xFE, 0xFE, 0xFE, 0xFF}
+	darkDisc = color.NRGBA{0x23, 0x23, 0x23, 0xFF} // ink, which a dark page makes light
+)
+
 // A glyph is a marker of a study: a polygon standing on a corner, or a circle, filled or
 // hollow, with a plus for what learns throughout.
 type glyph struct {
@@ -43,7 +49,7 @@ func (g glyph) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	c.SetLineStyle(draw.LineStyle{Color: s.Color, Width: 1})
 	c.Stroke(p)
 	if g.plus {
-		style := draw.LineStyle{Color: color.White, Width: 1.1}
+		style := draw.LineStyle{Color: light, Width: 1.1}
 		c.StrokeLine2(style, at.X-r*0.6, at.Y, at.X+r*0.6, at.Y)
 		c.StrokeLine2(style, at.X, at.Y-r*0.6, at.X, at.Y+r*0.6)
 	}
@@ -148,9 +154,9 @@ func (d digit) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	p.Move(vg.Point{X: at.X + s.Radius*1.5, Y: at.Y})
 	p.Arc(at, s.Radius*1.5, 0, 2*math.Pi)
 	p.Close()
-	c.SetColor(ink)
+	c.SetColor(darkDisc)
 	c.Fill(p)
-	style := face(s.Radius*2.2, bold, color.NRGBA{0xFE, 0xFE, 0xFE, 0xFF}) // on a dark disc, in any theme
+	style := face(s.Radius*2.2, bold, light)
 	style.XAlign, style.YAlign = text.XCenter, text.YCenter
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y + s.Radius*0.25}, string(d))
 }

@@ -123,7 +123,7 @@ func (s Study) line(networks []Network, label string) (x, y []float64) {
 	return x, y
 }
 
-const chopped = "n, layer at which the network is chopped and retrained"
+const chopped = "layer n at which the network is chopped"
 
 // scatter is figure 2, top: every network at its n, treatments side by side.
 func (s Study) scatter() (*plot.Plot, []key) {
@@ -307,7 +307,7 @@ func (s Study) relative() (*plot.Plot, []key) {
 			random[i].Treatment = "AnB"
 		}
 	}
-	p := newPlot(chopped, "relative top-1 accuracy, points")
+	p := newPlot(chopped, "relative accuracy, points")
 	var keys []key
 	var all dots
 	for _, k := range []kind{{[][]Network{s.Networks}, "random halves", transferRed, glyph{corners: 4}},
