@@ -8,7 +8,7 @@ import (
 	"graft/graph"
 )
 
-// maxCache is how much memory features may take, in bytes.
+// maxCache is Config.CacheBytes where it is not given.
 const maxCache = 2 << 30
 
 // frozenPart is the network up to the frontier, run once an image.
@@ -100,7 +100,7 @@ func (f *frozenPart) missing(ctx context.Context, s images, mirrored bool, out [
 }
 
 // fits says whether the features of a phase can be kept: they are the same in every
-// epoch, but for mirroring, and those of all sets stay within maxCache.
+// epoch, but for mirroring, and those of all sets stay within CacheBytes.
 func (p *Plan) fits(ph *Phase, c Config, train, val int) bool {
 	if ph.Frontier == "" || c.Cache == "off" || !ph.Augment.FlipOnly() || c.Mixup > 0 || c.CutMix > 0 {
 		return false
@@ -108,7 +108,7 @@ func (p *Plan) fits(ph *Phase, c Config, train, val int) bool {
 	if ph.Augment.Flip > 0 {
 		train *= 2
 	}
-	return int64(numel(p.structure.Shape(ph.Frontier)))*int64(train+val)*4 <= maxCache
+	return int64(numel(p.structure.Shape(ph.Frontier)))*int64(train+val)*4 <= c.CacheBytes
 }
 
 // standard is the mean and deviation of each feature over the training set.

@@ -64,11 +64,13 @@ type Config struct {
 	// Its Height and Width change the network's input size; 0 leaves that. Arrays of
 	// float32 are taken as they are.
 	Preprocess *data.Preprocess
-	// Cache is "auto" (features are kept where they fit into 2 GiB), "off", or a folder, in
+	// Cache is "auto" (features are kept where they fit into CacheBytes), "off", or a folder, in
 	// which they are kept for later trainings too.
-	Cache   string
-	Threads int // of the kernels; 0 all cores
-	Workers int // that decode images; 0 one a core
+	Cache string
+	// CacheBytes is how much memory features may take; 2 GiB.
+	CacheBytes int64
+	Threads    int // of the kernels; 0 all cores
+	Workers    int // that decode images; 0 one a core
 
 	// Progress is told how far the part of the work called stage is.
 	Progress func(stage string, done, total int)
@@ -156,6 +158,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.LRMult, 1)
 	setDefault(&c.LayerDecay, 1)
 	setDefault(&c.BiasMult, 1)
+	setDefault(&c.CacheBytes, maxCache)
 	augments := []string{"auto"}
 	for _, p := range data.Presets {
 		augments = append(augments, p.Name)

@@ -21,6 +21,10 @@ func (o Options) limit() int64 {
 	return machineMemory() / 4 * 3
 }
 
+// Memory is what the machine, or the container, has, in bytes; the largest number where
+// neither says.
+func Memory() int64 { return machineMemory() }
+
 // machineMemory is what the machine, or the container, has; all there could be where
 // neither says.
 var machineMemory = sync.OnceValue(func() int64 {

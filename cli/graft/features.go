@@ -71,7 +71,7 @@ func runFeatures(c *cli.Context) error {
 	}
 	config := finetune.ExtractorConfig{After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"), Data: set,
 		Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers")}
-	if anySet(c, "mean", "std", "size", "resize", "channels", "layout") {
+	if anySet(c, append(preprocessingNames, "size")...) {
 		pre, err := preprocessing(c, m)
 		if err != nil {
 			return err

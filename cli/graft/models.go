@@ -62,6 +62,11 @@ func runModels(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range []string{"classes", "size", "output"} {
+		if c.IsSet(name) && args[0] != "new" {
+			return usagef("", "models %s: --%s is a flag of models new", cut(args[0], maxName), name)
+		}
+	}
 	cache := models.Cache{Mirrors: c.StringSlice("mirror")}
 	switch args[0] {
 	case "list":

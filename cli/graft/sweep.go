@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -82,10 +84,26 @@ func sweepFlags() []cli.Flag {
 		whole("jobs", 0, 1, "`N` array tasks in each stage", "one a cell, at most 1000"),
 		&cli.StringFlag{Name: "image", Usage: "`IMAGE` kubernetes: the container with graft in it", DefaultText: "graft:latest"},
 		&cli.StringFlag{Name: "claim", Usage: "`NAME` kubernetes: the volume claim that holds the study", DefaultText: "study"},
-		&cli.BoolFlag{Name: "partial", Usage: "gather and report what is done so far"},
-		output("`FILE|DIR` write the plan, table, report or job here"),
 	)...)
-	return flags
+	flags = append(flags, section("gather, report",
+		&cli.BoolFlag{Name: "partial", Usage: "take what is done so far"})...)
+	return append(flags, section("Files", output("`FILE|DIR` write the plan, table, report or job here"))...)
+}
+
+// refuseStrays refuses flags that the first argument has no use for: a section of flags
+// that is not for all is named after those that it is for.
+func refuseStrays(c *cli.Context, verb string) error {
+	for _, f := range c.Command.Flags {
+		section := f.(cli.CategorizableFlag).GetCategory()
+		if section == "Preprocessing" {
+			section = "plan"
+		}
+		verbs, _, _ := strings.Cut(section, ":")
+		if name := f.Names()[0]; c.IsSet(name) && section != "Files" && section != everyVerbSection && !slices.Contains(strings.Split(verbs, ", "), verb) {
+			return usagef("", "sweep %s: --%s is a flag of sweep %s", verb, name, strings.ReplaceAll(verbs, ", ", " and "))
+		}
+	}
+	return nil
 }
 
 // sweepVerbs are what sweep does, by its first argument.
@@ -104,6 +122,9 @@ func runSweep(c *cli.Context) error {
 	var names []string
 	for _, v := range sweepVerbs {
 		if v.name == args[0] {
+			if err := refuseStrays(c, v.name); err != nil {
+				return err
+			}
 			return v.run(c, newUI(c), args[1])
 		}
 		names = append(names, v.name)

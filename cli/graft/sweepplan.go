@@ -17,6 +17,7 @@ import (
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/finetune/sweep"
+	"graft/models"
 	"graft/onnx"
 )
 
@@ -132,8 +133,20 @@ func (o *namedOptions) fromScratch(c *cli.Context) error {
 	}
 	o.Recipe = sweep.Paper
 	o.setRecipe(c)
-	return nil
+	if !anySet(c, preprocessingNames...) {
+		return nil
+	}
+	m, err := models.New(o.Architecture, 2, o.Size)
+	if err != nil {
+		return err
+	}
+	pre, err := preprocessing(c, m)
+	o.Preprocess = &pre
+	return err
 }
+
+// preprocessingNames are the flags of how pictures become inputs, but for --size.
+var preprocessingNames = []string{"mean", "std", "resize", "channels", "layout"}
 
 // setRecipe puts the flags that were given over the recipe.
 func (o *namedOptions) setRecipe(c *cli.Context) {
@@ -173,7 +186,7 @@ func (o *namedOptions) pretrained(c *cli.Context, path, dir string) error {
 		return err
 	}
 	o.setRecipe(c)
-	if anySet(c, "mean", "std", "size", "resize", "channels", "layout") {
+	if anySet(c, append(preprocessingNames, "size")...) {
 		pre, err := preprocessing(c, o.Model)
 		if err != nil {
 			return err

@@ -33,14 +33,17 @@ func (s *Set) Only(classes []string) (*Set, error) {
 }
 
 // Decoded is s with its pictures decoded and kept in memory, for several trainings on the
-// same data. Float32 arrays are in memory already. It stops where the pictures take more
-// than limit bytes, and then gives s as it is. A picture that does not decode is an error.
+// same data. Float32 arrays are in memory already. Where the pictures take more than limit
+// bytes it gives s as it is. A picture that does not decode is an error.
 func (s *Set) Decoded(ctx context.Context, limit int64) (*Set, error) {
 	if s.Len() == 0 {
 		return s, nil
 	}
 	if _, _, arrays := s.Tensor(0); arrays {
 		return s, nil
+	}
+	if first, err := s.Image(0); err != nil || int64(len(first.Pix))*int64(s.Len()) > 2*limit {
+		return s, err // by far
 	}
 	d := decoded{source: s, pictures: make([]*Image, s.Len())}
 	errs := make([]error, s.Len())

@@ -39,7 +39,7 @@ func (s *Study) train(ctx context.Context, c Cell, base *Result, o RunOptions) (
 		return nil, err
 	}
 	r.Classes, r.Images, r.Validation = len(train.Classes), train.Len(), val.Len()
-	m, config, err := s.start(c, r, base)
+	m, config, err := s.start(c, r, base, o)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,10 @@ func (s *Study) train(ctx context.Context, c Cell, base *Result, o RunOptions) (
 	return r, nil
 }
 
+// featureBytes is the most that the features of one cell take; all cells at work together
+// take half of the machine's memory at most.
+const featureBytes = 2 << 30
+
 // checkpoint reads where a cell was, nil where there is none that is whole.
 func checkpoint(path string) *finetune.Checkpoint {
 	b, err := os.ReadFile(path)
@@ -96,10 +100,11 @@ func checkpoint(path string) *finetune.Checkpoint {
 }
 
 // start is the network that a cell begins from, and its training.
-func (s *Study) start(c Cell, r *Result, base *Result) (*onnx.ModelProto, finetune.Config, error) {
+func (s *Study) start(c Cell, r *Result, base *Result, o RunOptions) (*onnx.ModelProto, finetune.Config, error) {
 	p := s.Plan
 	config := p.Recipe.config()
-	config.Preprocess, config.Seed, config.Threads, config.Workers, config.Cache = p.Preprocess, c.Seed, 1, 1, "auto"
+	config.Preprocess, config.Seed, config.Threads, config.Workers = p.Preprocess, c.Seed, 1, 1
+	config.CacheBytes = min(featureBytes, graph.Memory()/2/int64(max(o.Jobs, 1)))
 	config.After, config.Freeze, config.Head = strconv.Itoa(c.N), "0", p.Network.Head
 	if c.Treatment == Base || c.Treatment == Reduced {
 		config.Head = "redraw" // after 0: all layers

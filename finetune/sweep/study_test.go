@@ -296,7 +296,7 @@ func TestFrozenIsTheBase(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &Result{Classes: len(train.Classes)}
-		from, config, err := s.start(c, r, results[c.Needs])
+		from, config, err := s.start(c, r, results[c.Needs], RunOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
