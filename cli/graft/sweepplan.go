@@ -56,7 +56,12 @@ func planSweep(c *cli.Context, u *ui, path string) error {
 		r := p.Recipe
 		rows := [][]string{{"wrote", out}, {"network", fmt.Sprintf("%s, %d layers, %s, %s parameters", o.name(), p.Network.Depth, macs(int64(p.Network.MACs)), count(int64(p.Network.Params)))},
 			{"networks to train", fmt.Sprint(len(p.Cells))}}
-		if r.Epochs > 0 {
+		switch {
+		case r.LR == 0 && r.Epochs > 0:
+			rows = append(rows, []string{"recipe", fmt.Sprintf("%d epochs, the rest chosen for each network", r.Epochs)})
+		case r.LR == 0:
+			rows = append(rows, []string{"recipe", "chosen for each network"})
+		default:
 			rows = append(rows, []string{"recipe", fmt.Sprintf("%d epochs, batches of %d, %s at %g, %s", r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule)})
 		}
 		return writeTable(w, nil, rows)
