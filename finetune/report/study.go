@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"image/color"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,17 +16,17 @@ import (
 // Yosinski et al., "How transferable are features in deep neural networks?" (2014).
 // Accuracies are shares of one.
 type Study struct {
-	Depth       int          // layers of the network; n ends one before
-	Networks    []Network    // of random halves, and the pretrained model's
-	Given       [2][]Network // transfer between given halves, by target; bases at N 0
-	Random      []Network    // random filters on all classes; the base at N 0
-	Reduced     []Network    // bases on all classes over N pictures a class
-	Overlay     []Network    // another study's means, treatment by treatment; the base at N 0
-	OverlayName string
+	Name     string       // of an overlay
+	Depth    int          // layers of the network; n ends one before
+	Networks []Network    // of random halves, and the pretrained model's
+	Given    [2][]Network // transfer between given halves, by target; bases at N 0
+	Random   []Network    // random filters on all classes; the base at N 0
+	Reduced  []Network    // bases on all classes over N pictures a class
+	Overlay  *Study       // another study, whose means are drawn too; nil for none
 }
 
-// A Network is what one of them has reached: "base" at N 0, and "BnB", "BnB+", "AnB" or
-// "AnB+" with N layers copied.
+// A Network is what one of them has reached: "base" at N 0, and "BnB", "BnB+", "AnB",
+// "AnB+" or "random" with N layers copied, or random.
 type Network struct {
 	Treatment string
 	N         int
@@ -77,15 +78,17 @@ func (s Study) Figures() []Figure {
 		add("figure3_dissimilar", "Transfer between given halves", p, keys)
 	}
 	if len(s.Random) > 0 {
-		p, keys := levels(s.Random, "random filters", randomGreen, glyph{corners: 3})
+		p, keys := s.filters()
 		add("figure3_random", "Random, untrained filters on all classes", p, keys)
 	}
 	if p, keys := s.relative(); p != nil {
 		add("figure3_relative", "Relative to the own base", p, keys)
 	}
 	if len(s.Reduced) > 1 {
-		p, keys := examples(s.Reduced)
+		p, keys := examples(s.Reduced, false)
 		add("examples", "Accuracy over the pictures of each class", p, keys)
+		p, keys = examples(s.Reduced, true)
+		add("examples_log", "The same, both axes logarithmic", p, keys)
 	}
 	return list
 }
@@ -222,12 +225,15 @@ func (s Study) bands(lines map[string]polyline, base float64) (list []band, keys
 // overlay is the other study's means, moved so that its base lies on this one's.
 func (s Study) overlay() plot.Plotter {
 	var o overlays
-	base, other := values(s.Networks, "base", 0), values(s.Overlay, "base", 0)
+	if s.Overlay == nil {
+		return o
+	}
+	base, other := values(s.Networks, "base", 0), values(s.Overlay.Networks, "base", 0)
 	if len(base) == 0 || len(other) == 0 {
 		return o
 	}
 	for _, t := range treatments[1:] {
-		x, y := s.line(s.Overlay, t.label)
+		x, y := s.line(s.Overlay.Networks, t.label)
 		for i := range y {
 			y[i] += meanOf(base) - meanOf(other)
 		}
@@ -235,7 +241,7 @@ func (s Study) overlay() plot.Plotter {
 			o.lines = append(o.lines, polyline{x, y, fade(t.color, 0.55), t.marker, true})
 		}
 	}
-	o.name = s.OverlayName
+	o.name = s.Overlay.Name + ", moved to this base"
 	return o
 }
 
@@ -270,109 +276,100 @@ func (s Study) dissimilar() (*plot.Plot, []key) {
 	return p, keys
 }
 
-// levels is figure 3, top right: networks over n, the base at 0.
-func levels(networks []Network, name string, c color.Color, marker glyph) (*plot.Plot, []key) {
+// filters is figure 3, top right.
+func (s Study) filters() (*plot.Plot, []key) {
 	p := newPlot(chopped, "top-1 accuracy, %")
-	last := 0
-	for _, w := range networks {
-		last = max(last, w.N)
-	}
-	s := Study{Depth: last + 1}
-	var renamed []Network
-	for _, w := range networks {
-		if w.N > 0 {
-			w.Treatment = "AnB"
-		}
-		renamed = append(renamed, w)
-	}
-	x, y := s.line(renamed, "AnB")
-	l := polyline{x, y, c, marker, false}
+	x, y := s.line(s.Random, "random")
+	l := polyline{x, y, randomGreen, glyph{corners: 3}, false}
 	p.Add(l)
 	s.range2(p, l.dots())
-	return p, []key{{name, c, marker}}
+	return p, []key{{"random filters", l.color, l.marker}}
 }
 
 // relative is figure 3, bottom: transfer between random halves, between given ones, and
 // random filters, each less its own base; nil where there is only one of them.
 func (s Study) relative() (*plot.Plot, []key) {
-	type kind struct {
-		networks [][]Network
-		name     string
-		color    color.Color
-		marker   glyph
-	}
-	random := slices.Clone(s.Random)
-	for i := range random {
-		if random[i].N > 0 {
-			random[i].Treatment = "AnB"
-		}
-	}
 	p := newPlot(chopped, "relative accuracy, points")
 	var keys []key
 	var all dots
-	for _, k := range []kind{{[][]Network{s.Networks}, "random halves", transferRed, glyph{corners: 4}},
-		{s.Given[:], "given halves", hexagonBrown, glyph{corners: 6}}, {[][]Network{random}, "random filters", randomGreen, glyph{corners: 3}}} {
-		byN := map[float64][]float64{}
-		var ns []float64
-		for _, networks := range k.networks {
-			x, y := s.line(networks, "AnB")
-			for i := range x {
-				if x[0] == 0 {
-					if byN[x[i]] == nil {
-						ns = append(ns, x[i])
-					}
-					byN[x[i]] = append(byN[x[i]], y[i]-y[0])
-				}
+	var faint overlays
+	for _, k := range []struct {
+		networks func(Study) [][]Network
+		label    string
+		key      key
+	}{{func(s Study) [][]Network { return [][]Network{s.Networks} }, "AnB", key{"random halves", transferRed, glyph{corners: 4}}},
+		{func(s Study) [][]Network { return s.Given[:] }, "AnB", key{"given halves", hexagonBrown, glyph{corners: 6}}},
+		{func(s Study) [][]Network { return [][]Network{s.Random} }, "random", key{"random filters", randomGreen, glyph{corners: 3}}}} {
+		if l := s.less(k.networks(s), k.label, k.key); len(l.x) > 1 {
+			p.Add(l)
+			keys, all = append(keys, k.key), append(all, l.dots()...)
+		}
+		if s.Overlay != nil {
+			if l := s.less(k.networks(*s.Overlay), k.label, k.key); len(l.x) > 1 {
+				l.faint = true
+				faint.lines, faint.name = append(faint.lines, l), s.Overlay.Name
 			}
 		}
-		if len(ns) < 2 {
-			continue
-		}
-		slices.Sort(ns)
-		l := polyline{x: ns, color: k.color, marker: k.marker}
-		for _, n := range ns {
-			l.y = append(l.y, meanOf(byN[n]))
-		}
-		p.Add(l)
-		keys = append(keys, key{k.name, k.color, k.marker})
-		all = append(all, l.dots()...)
 	}
 	if len(keys) < 2 {
 		return nil, nil
 	}
-	p.Add(level{Line{Mean: 0}, ink})
+	p.Add(faint, level{Line{Mean: 0}, ink})
 	s.range2(p, all)
 	return p, keys
 }
 
-// examples is accuracy over pictures a class, on a logarithmic axis.
-func examples(reduced []Network) (*plot.Plot, []key) {
-	p := newPlot("pictures of each class", "top-1 accuracy, %")
-	byN := map[int][]float64{}
-	var ns []int
-	for _, w := range reduced {
-		if byN[w.N] == nil {
-			ns = append(ns, w.N)
+// less is the means of networks of a treatment less their bases'.
+func (s Study) less(networks [][]Network, label string, k key) polyline {
+	l := polyline{color: k.color, marker: k.marker.(glyph)}
+	byN := map[float64][]float64{}
+	for _, group := range networks {
+		x, y := s.line(group, label)
+		for i := range x {
+			if x[0] == 0 {
+				byN[x[i]] = append(byN[x[i]], y[i]-y[0])
+			}
 		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(byN)) {
+		l.x, l.y = append(l.x, n), append(l.y, meanOf(byN[n]))
+	}
+	return l
+}
+
+// examples is accuracy over pictures a class, on plain or on logarithmic axes.
+func examples(reduced []Network, logarithmic bool) (*plot.Plot, []key) {
+	p := newPlot("pictures of each class", "top-1 accuracy, %")
+	axis := func(v float64) float64 { return v }
+	if logarithmic {
+		axis = func(v float64) float64 { return math.Log10(max(v, 1e-3)) }
+		p.X.Tick.Marker, p.Y.Tick.Marker = decades{}, decades{}
+	}
+	byN := map[int][]float64{}
+	for _, w := range reduced {
 		byN[w.N] = append(byN[w.N], 100*w.Top1)
 	}
-	slices.Sort(ns)
-	l := polyline{color: palette[0], marker: glyph{}}
-	for _, n := range ns {
-		l.x, l.y = append(l.x, math.Log10(float64(max(n, 1)))), append(l.y, meanOf(byN[n]))
+	k := key{"base", palette[0], glyph{}}
+	l := polyline{color: k.color, marker: glyph{}}
+	for _, n := range slices.Sorted(maps.Keys(byN)) {
+		l.x, l.y = append(l.x, axis(float64(n))), append(l.y, axis(meanOf(byN[n])))
 	}
 	p.Add(l)
 	setRange(p, l.x, []Series{{X: l.x, Mean: l.y}}, nil, 0.05, 100)
-	p.X.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
-		var ticks []plot.Tick
-		for e := math.Floor(lo); e <= hi; e++ {
-			for _, m := range []float64{1, 2, 5} {
-				if v := math.Log10(m) + e; v >= lo && v <= hi {
-					ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g", m*math.Pow(10, e))})
-				}
+	return p, []key{k}
+}
+
+// decades are ticks at 1, 2 and 5 times powers of ten, on an axis of logarithms.
+type decades struct{}
+
+func (decades) Ticks(lo, hi float64) []plot.Tick {
+	var ticks []plot.Tick
+	for e := math.Floor(lo); e <= hi; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := math.Log10(m) + e; v >= lo-1e-9 && v <= hi+1e-9 {
+				ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g", m*math.Pow(10, e))})
 			}
 		}
-		return ticks
-	})
-	return p, []key{{"base", palette[0], glyph{}}}
+	}
+	return ticks
 }

@@ -12,7 +12,7 @@ import (
 
 // aStudyRecord has networks of every kind, made up: transfer falls towards the top.
 func aStudyRecord() Study {
-	s := Study{Depth: 6, OverlayName: "another study"}
+	s := Study{Depth: 6, Overlay: &Study{Name: "another study"}}
 	add := func(to *[]Network, label string, n int, top1 float64) { *to = append(*to, Network{label, n, top1}) }
 	for i := range 3 {
 		shift := 0.01 * float64(i)
@@ -34,9 +34,9 @@ func aStudyRecord() Study {
 	add(&s.Random, "base", 0, 0.6)
 	for n := 1; n < s.Depth; n++ {
 		add(&s.Random, "random", n, 0.6-0.1*float64(n))
-		add(&s.Overlay, "AnB", n, 0.6-0.01*float64(n))
+		add(&s.Overlay.Networks, "AnB", n, 0.6-0.01*float64(n))
 	}
-	add(&s.Overlay, "base", 0, 0.6)
+	add(&s.Overlay.Networks, "base", 0, 0.6)
 	for _, n := range []int{1, 10, 100, 1000} {
 		add(&s.Reduced, "reduced", n, 0.1+0.15*math.Log10(float64(n)))
 	}
@@ -59,7 +59,7 @@ func TestStudyPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for what, want := range map[string]int{"<figure>": 6, "<svg": 6, "General layers: the first 2.": 1, "80.42 to 82.04": 12, "&lt;caffenet-32&gt;": 2, "<script": 0, "graft sweep run study/plan.json": 1} {
+	for what, want := range map[string]int{"<figure>": 7, "<svg": 7, "General layers: the first 2.": 1, "80.42 to 82.04": 12, "&lt;caffenet-32&gt;": 2, "<script": 0, "graft sweep run study/plan.json": 1} {
 		if got := strings.Count(page, what); got != want {
 			t.Errorf("%d times %q, want %d", got, what, want)
 		}
@@ -92,7 +92,7 @@ func TestStudyFigures(t *testing.T) {
 	}
 	all := aStudyRecord()
 	names, files := draw(all)
-	if got, want := strings.Join(names, " "), "figure2_networks figure2_means figure3_dissimilar figure3_random figure3_relative examples"; got != want {
+	if got, want := strings.Join(names, " "), "figure2_networks figure2_means figure3_dissimilar figure3_random figure3_relative examples examples_log"; got != want {
 		t.Errorf("figures %s, want %s", got, want)
 	}
 	if _, again := draw(aStudyRecord()); again != files {
@@ -104,7 +104,7 @@ func TestStudyFigures(t *testing.T) {
 		"figure2_networks figure2_means":  {Depth: 6, Networks: all.Networks},
 		"figure3_random":                  {Depth: 6, Random: all.Random},
 		"figure3_dissimilar":              {Depth: 6, Given: all.Given},
-		"examples":                        {Reduced: all.Reduced},
+		"examples examples_log":           {Reduced: all.Reduced},
 		"figure2_networks figure2_means ": {Depth: 3, Networks: []Network{{"base", 0, 0.5}, {"AnB", 1, math.NaN()}, {"AnB", 2, 0.4}}},
 	} {
 		if names, _ := draw(s); strings.Join(names, " ") != strings.TrimSpace(want) {

@@ -25,7 +25,7 @@ func TestFiguresOfAuthors(t *testing.T) {
 	if len(record.Given[0]) != 8 || len(record.Given[1]) != 8 || len(record.Random) != 8 || len(record.Reduced) != 12 {
 		t.Errorf("networks of figure 3: %d and %d dissimilar, %d random, %d of fewer pictures", len(record.Given[0]), len(record.Given[1]), len(record.Random), len(record.Reduced))
 	}
-	want := []string{"figure2_networks", "figure2_means", "figure3_dissimilar", "figure3_random", "figure3_relative", "examples"}
+	want := []string{"figure2_networks", "figure2_means", "figure3_dissimilar", "figure3_random", "figure3_relative", "examples", "examples_log"}
 	figures := record.Figures()
 	if len(figures) != len(want) {
 		t.Fatalf("%d figures, want %d", len(figures), len(want))

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"graft/finetune/report"
 )
 
 // PaperMeans are the authors' top-1 by treatment over n, in shares of one: means of the
@@ -17,6 +19,35 @@ var PaperMeans = map[string][]float64{
 	Selffer + "+":  {0.6251, 0.6177, 0.6215, 0.6313, 0.6287, 0.6301, 0.6276, 0.6266},
 	Transfer:       {0.6251, 0.6282, 0.6239, 0.6189, 0.5998, 0.5780, 0.5806, 0.5425},
 	Transfer + "+": {0.6251, 0.6373, 0.6358, 0.6426, 0.6398, 0.6446, 0.6460, 0.6465},
+}
+
+// The authors' controls, over n, the base at 0: random filters on all 1000 classes, and
+// transfer between natural and man-made classes, learning either.
+var (
+	paperRandom = []float64{0.5763, 0.4917, 0.4026, 0.0011, 0.0191, 0.0499, 0.0145, 0.0146}
+	paperGiven  = [2][]float64{{0.6534, 0.6571, 0.6506, 0.6250, 0.5824, 0.5219, 0.4851, 0.3990}, {0.5372, 0.5392, 0.5214, 0.5008, 0.4616, 0.4098, 0.3742, 0.2914}}
+)
+
+// authors is the authors' study, by its means, for an overlay.
+func authors() *report.Study {
+	s := &report.Study{Name: "Yosinski et al. 2014", Depth: 8}
+	add := func(to *[]report.Network, label string, means []float64) {
+		for n, v := range means {
+			l := label
+			if n == 0 {
+				l = Base
+			}
+			*to = append(*to, report.Network{Treatment: l, N: n, Top1: v})
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(PaperMeans)) {
+		add(&s.Networks, label, PaperMeans[label])
+	}
+	for i := range paperGiven {
+		add(&s.Given[i], Transfer, paperGiven[i])
+	}
+	add(&s.Random, Random, paperRandom)
+	return s
 }
 
 // authors' names of their networks: half0A, transfer-ft0A0B_1_3, nolearn_1_2, …

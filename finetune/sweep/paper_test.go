@@ -55,6 +55,24 @@ func TestPaperMeans(t *testing.T) {
 			}
 		}
 	}
+	for n, want := range paperRandom {
+		l := Random
+		if n == 0 {
+			l = Base
+		}
+		if s, ok := a.Of(Whole, l, n); !ok || math.Abs(s.Top1.Mean-want) > 0.00006 {
+			t.Errorf("random filters at %d: %.5f, want %.4f", n, s.Top1.Mean, want)
+		}
+	}
+	for _, r := range a.Rows {
+		if r.Split != givenSplit {
+			continue
+		}
+		i := int(r.Target[len(r.Target)-1] - 'A')
+		if want := paperGiven[i][r.N]; math.Abs(r.Best10-want) > 0.00006 {
+			t.Errorf("%s: %.5f, want %.4f", r.Cell, r.Best10, want)
+		}
+	}
 	for _, c := range []struct {
 		group, label string
 		n, count     int

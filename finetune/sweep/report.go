@@ -38,13 +38,7 @@ func (a *Analysis) Record(depth int, overlay bool) report.Study {
 		s.Random = nil
 	}
 	if overlay {
-		s.OverlayName = "Yosinski et al. 2014, moved to this base"
-		s.Overlay = append(s.Overlay, report.Network{Treatment: Base, Top1: PaperMeans[Transfer][0]})
-		for label, means := range PaperMeans {
-			for n := 1; n < len(means) && n < depth; n++ {
-				s.Overlay = append(s.Overlay, report.Network{Treatment: label, N: n, Top1: means[n]})
-			}
-		}
+		s.Overlay = authors()
 	}
 	return s
 }
