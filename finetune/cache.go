@@ -8,7 +8,7 @@ import (
 	"graft/graph"
 )
 
-// maxCache is how much memory features may take, in bytes.
+// maxCache is Config.CacheBytes where it is not given.
 const maxCache = 2 << 30
 
 // frozenPart is the network up to the frontier, run once an image.
@@ -101,7 +101,7 @@ func (f *frozenPart) missing(ctx context.Context, s images, mirrored bool, out [
 
 // keeps is how many bytes the features of a phase take where they are kept, else 0: they
 // are where they are the same in every epoch, but for mirroring, and those of all sets
-// stay within maxCache.
+// stay within CacheBytes.
 func (t *training) keeps(ph *Phase) int64 {
 	if ph.Frontier == "" || t.Cache == "off" || !ph.Augment.FlipOnly() || t.Mixup > 0 || t.CutMix > 0 {
 		return 0
@@ -113,7 +113,7 @@ func (t *training) keeps(ph *Phase) int64 {
 	if t.valSet != nil {
 		images += t.valSet.Len()
 	}
-	if n := int64(numel(t.plan.structure.Shape(ph.Frontier))) * int64(images) * 4; n <= maxCache {
+	if n := int64(numel(t.plan.structure.Shape(ph.Frontier))) * int64(images) * 4; n <= t.CacheBytes {
 		return n
 	}
 	return 0

@@ -46,6 +46,7 @@ type Config struct {
 	// LRMult is the rate of the kept part as a share of the head's, 1; LayerDecay the
 	// rate of each layer as a share of the next one's, 1.
 	LRMult, LayerDecay float64
+	BiasMult           float64  // rate of biases as a multiple of their weights', 1; Caffe's networks have 2
 	DecayExclude       []string // "norm", "bias": what weight decay leaves alone
 	Schedule           string   // chosen
 	Warmup             float64  // epochs in which the rate rises
@@ -63,9 +64,11 @@ type Config struct {
 	// Its Height and Width change the network's input size; 0 leaves that. Arrays of
 	// float32 are taken as they are.
 	Preprocess *data.Preprocess
-	// Cache is "auto" (features are kept where they fit into 2 GiB), "off", or a folder, in
+	// Cache is "auto" (features are kept where they fit into CacheBytes), "off", or a folder, in
 	// which they are kept for later trainings too.
 	Cache string
+	// CacheBytes is how much memory features may take; 2 GiB.
+	CacheBytes int64
 	// MaxMemory is the most that kept features and programs' computed values may take, in
 	// bytes; 0: three quarters of the machine's for the latter.
 	MaxMemory int64
@@ -157,6 +160,8 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Accumulate, 1)
 	setDefault(&c.LRMult, 1)
 	setDefault(&c.LayerDecay, 1)
+	setDefault(&c.BiasMult, 1)
+	setDefault(&c.CacheBytes, maxCache)
 	augments := []string{"auto"}
 	for _, p := range data.Presets {
 		augments = append(augments, p.Name)
@@ -196,7 +201,7 @@ func (c Config) checkNumbers() error {
 		name             string
 		value, lo, below float64
 	}{
-		{"the rate of the kept part", c.LRMult, 1e-9, 1e9}, {"layer decay", c.LayerDecay, 1e-9, 1 + 1e-9}, {"warm-up", c.Warmup, 0, 1e9},
+		{"the rate of the kept part", c.LRMult, 1e-9, 1e9}, {"the rate of biases", c.BiasMult, 1e-9, 1e9}, {"layer decay", c.LayerDecay, 1e-9, 1 + 1e-9}, {"warm-up", c.Warmup, 0, 1e9},
 		{"the moving average's decay", c.EMA, 0, 1}, {"mixup", c.Mixup, 0, 5}, {"cutmix", c.CutMix, 0, 5},
 		{"label smoothing", c.LabelSmoothing, None, 1}, {"dropout", c.Dropout, 0, 1},
 	} {

@@ -64,7 +64,7 @@ func (t *training) raise(ctx context.Context, g *stage, r *RateCurve) error {
 			}
 			var open group
 			if err := t.learn(g, b, &open, uint64(epoch)<<32+uint64(len(r.LR)), 1); err != nil {
-				if errors.As(err, new(*lossError)) {
+				if errors.As(err, new(*LossError)) {
 					return errEnough
 				}
 				return err

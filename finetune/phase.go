@@ -113,6 +113,9 @@ func (p *Plan) groups(l graph.Learning, c Config) (map[string]optim.Group, error
 		for range max(top-t.Layer, 0) {
 			g.Rate *= c.LayerDecay
 		}
+		if t.Slot == "bias" && !t.Norm {
+			g.Rate *= c.BiasMult
+		}
 		if norm && t.Norm || bias && t.Slot == "bias" {
 			g.Decay = 0
 		}

@@ -320,7 +320,7 @@ func (t *training) learn(g *stage, b batch, open *group, number uint64, share fl
 	}
 	loss := float64(p.LossValue())
 	if loss-loss != 0 { // NaN or infinite
-		return &lossError{failf("lower the learning rate with --lr", "the loss is %v in epoch %d, step %d", loss, t.at.Epoch+1, t.at.Step+1)}
+		return &LossError{failf("lower the learning rate with --lr", "the loss is %v in epoch %d, step %d", loss, t.at.Epoch+1, t.at.Step+1)}
 	}
 	y, _ := p.Output(0).Floats()
 	classes := len(t.plan.Classes)
@@ -336,10 +336,10 @@ func (t *training) learn(g *stage, b batch, open *group, number uint64, share fl
 	return nil
 }
 
-// lossError is a loss that is not finite.
-type lossError struct{ error }
+// A LossError says that the loss has become infinite or NaN.
+type LossError struct{ error }
 
-func (e *lossError) Unwrap() error { return e.error }
+func (e *LossError) Unwrap() error { return e.error }
 
 // step changes the weights by the gradients of a group; number counts the steps of the
 // phase from 0.

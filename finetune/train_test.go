@@ -270,3 +270,29 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("got %v, want %v", e.Classes, want)
 	}
 }
+
+// TestBiasMult: a bias moves twice as far at twice the rate, a weight as before.
+func TestBiasMult(t *testing.T) {
+	moved := func(name string, mult float64) float64 {
+		r := mustTrain(t, Config{Head: "keep", Freeze: "0", Epochs: 1, Batch: 60, BiasMult: mult, Augment: "none", Schedule: "constant", LabelSmoothing: None,
+			Optimizer: optim.Settings{Name: "sgd", LR: 0.1, WeightDecay: None}})
+		was, err := graph.Constant(r.Plan.Model, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err := graph.Constant(r.Last, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for i := range is {
+			sum += math.Abs(float64(is[i] - was[i]))
+		}
+		return sum
+	}
+	for name, want := range map[string]float64{"fc.bias": 2, "fc.weight": 1} {
+		if got := moved(name, 2) / moved(name, 0); math.Abs(got-want) > 1e-4 {
+			t.Errorf("%s moves %g times as far, want %g", name, got, want)
+		}
+	}
+}

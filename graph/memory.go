@@ -27,6 +27,10 @@ func (p *Program) room() int64 { return max(p.config.limit()-p.pool.taken, 1) }
 // takes notes the memory of a program that has been compiled.
 func (p *Program) takes(m ops.Memory) { p.memory, p.pool.taken = m, p.pool.taken+m.Arena }
 
+// Memory is what the machine, or the container, has, in bytes; the largest number where
+// neither says.
+func Memory() int64 { return machineMemory() }
+
 // machineMemory is what the machine, or the container, has; all there could be where
 // neither says.
 var machineMemory = sync.OnceValue(func() int64 {

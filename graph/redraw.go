@@ -15,8 +15,8 @@ import (
 // and gives the layers above it new random weights: the networks AnB of Yosinski et
 // al. 2014. Convolutions and products are drawn by He et al. 2015, eq. 10 (normal, deviation
 // sqrt(2/fan-in)), the last layer with sqrt(1/fan-in); biases are 0, and
-// BatchNormalizations start as the identity. The last layer gets the given number
-// of classes; 0 leaves it as it is.
+// BatchNormalizations start as the identity. What the metadata InitKey say of a tensor
+// comes before that. The last layer gets the given number of classes; 0 leaves it as it is.
 func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Options) (*onnx.ModelProto, error) {
 	s, err := Analyse(m, o)
 	if err != nil {
@@ -39,8 +39,12 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 	if len(s.Layers) == 0 || fixed[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]] {
 		return nil, failf("choose a lower cut point", "no layer above %s is left to redraw", quote(above))
 	}
+	begin, err := initials(m)
+	if err != nil {
+		return nil, err
+	}
 	c := shallow(m)
-	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
+	r := &redrawing{m: c, begin: begin, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
 	for _, t := range s.Trainable() {
 		if slices.Contains(l.Params, t.Name) {
 			r.draw(t, t.first)
@@ -60,6 +64,7 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 type redrawing struct {
 	m      *onnx.ModelProto
 	origin origins
+	begin  map[string]initial
 	seed   uint64
 	last   *step
 	shapes map[string][]int
@@ -73,17 +78,23 @@ func (r *redrawing) draw(t Trainable, by *step) {
 		return
 	}
 	fresh := &onnx.Tensor{Type: v.Type, Shape: v.Shape, Data: make([]float32, v.Len())}
-	switch t.Slot {
-	case "weight":
+	begin, known := r.begin[t.Name]
+	switch {
+	case known && begin.Deviation > 0:
+		fresh = drawNormal(r.seed, t.Name, begin.Deviation, v.Shape...)
+		fresh.Type = v.Type
+	case known:
+		fresh.Data = slices.Repeat([]float32{float32(begin.Value)}, v.Len())
+	case t.Slot == "weight":
 		gain := 2.0
 		if by == r.last {
 			gain = 1
 		}
 		fresh = drawNormal(r.seed, t.Name, math.Sqrt(gain/float64(max(fanIn(by, t.Shape), 1))), v.Shape...)
 		fresh.Type = v.Type
-	case "scale":
+	case t.Slot == "scale":
 		fresh.Data = slices.Repeat([]float32{1}, v.Len())
-	case "operand":
+	case t.Slot == "operand":
 		if by.node.GetOpType() == "Mul" { // a factor of 0 would let nothing pass
 			fresh.Data = slices.Repeat([]float32{1}, v.Len())
 		}
@@ -242,9 +253,13 @@ func (r *redrawing) resizeTensor(name, slot string, st *step, input, m, classes 
 		return
 	}
 	shape[dim] = classes
-	t := &onnx.Tensor{Type: old.Type, Shape: shape, Data: make([]float32, numel(shape))}
+	t := &onnx.Tensor{Type: old.Type, Shape: shape, Data: slices.Repeat([]float32{float32(r.begin[name].Value)}, numel(shape))}
 	if slot == "weight" {
-		t = drawNormal(r.seed, name, math.Sqrt(1/float64(max(numel(shape)/classes, 1))), shape...)
+		deviation := r.begin[name].Deviation
+		if deviation == 0 {
+			deviation = math.Sqrt(1 / float64(max(numel(shape)/classes, 1)))
+		}
+		t = drawNormal(r.seed, name, deviation, shape...)
 		t.Type = old.Type
 	}
 	r.set(name, t)

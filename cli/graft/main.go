@@ -36,7 +36,9 @@ func verbs() []*cli.Command {
 		checkVerb(),
 		diffVerb(),
 		benchVerb(),
+		featuresVerb(),
 		modelsVerb(),
+		sweepVerb(),
 	}, testOnlyVerbs...)
 }
 

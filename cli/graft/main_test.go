@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODELS", models) // pretrained
 			e.Setenv("CASES", cases)   // small ones, made by a script
 			e.Setenv("BASE", filepath.Join(cases, "../../models/base.onnx"))
+			e.Setenv("DIGITS", filepath.Join(cases, "../../models/digits.npz"))
 			return drawPhotos(filepath.Join(e.WorkDir, "photos"))
 		},
 		Condition: func(name string) (bool, error) {

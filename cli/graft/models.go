@@ -18,23 +18,29 @@ func modelsVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "models",
 		Category:  groupMake,
-		Usage:     "list known pretrained networks and download them",
-		ArgsUsage: "list|show|pull [NAME...] [flags]",
+		Usage:     "list known pretrained networks and download them; make new ones",
+		ArgsUsage: "list|show|pull|new [NAME...] [flags]",
 		Description: `
 list shows the catalogue, show one network's source, licence and preprocessing,
 and pull downloads into the cache: what has a network's name there has the right
 sha256, and is checked again each time it is used. Every verb takes a pulled
 network by its name and knows its preprocessing. An interrupted pull goes on
 where it stopped. No other verb uses the network.
+new writes an untrained network with random weights: ` + architectureNames() + `.
 
 Examples:
   graft models list
   graft models pull resnet18-v1-7
   graft finetune resnet18-v1-7 photos/ -o mine.onnx
-  graft models pull vgg16-12 --mirror https://models.example.org/zoo/`,
+  graft models pull vgg16-12 --mirror https://models.example.org/zoo/
+  graft models new resnet14 --classes 5 --size 32 -o new.onnx
+  graft finetune new.onnx photos/ --after 0 --head redraw -o mine.onnx`,
 		Flags: []cli.Flag{
 			repeated("mirror", "`URL` ask this server, which has the files directly below, instead of the zoo's"),
 			&cli.BoolFlag{Name: "offline", Usage: "use no network: pull only checks what is in the cache"},
+			whole("classes", 0, 2, "`N` new: tell N classes apart", "1000"),
+			whole("size", 0, 1, "`N` new: for pictures of NxN pixels", "the architecture's own"),
+			output("`FILE` new: write the network here"),
 		},
 		Action: runModels,
 	}
@@ -49,12 +55,17 @@ type knownModel struct {
 
 func runModels(c *cli.Context) error {
 	u := newUI(c)
-	args, err := positionals(c, "list|show|pull", "NAME...")
+	args, err := positionals(c, "list|show|pull|new", "NAME...")
 	if len(c.Args().Slice()) == 1 && c.Args().First() == "list" {
 		args, err = []string{"list"}, nil
 	}
 	if err != nil {
 		return err
+	}
+	for _, name := range []string{"classes", "size", "output"} {
+		if c.IsSet(name) && args[0] != "new" {
+			return usagef("", "models %s: --%s is a flag of models new", cut(args[0], maxName), name)
+		}
 	}
 	cache := models.Cache{Mirrors: c.StringSlice("mirror")}
 	switch args[0] {
@@ -67,8 +78,10 @@ func runModels(c *cli.Context) error {
 		return showModels(u, cache, args[1:])
 	case "pull":
 		return pullModels(c, u, cache, args[1:])
+	case "new":
+		return newModel(c, u, args[1:])
 	}
-	return usagef("", "models: %s: want list, show or pull", quote(args[0]))
+	return usagef("", "models: %s: want list, show, pull or new", quote(args[0]))
 }
 
 func inCache(cache models.Cache, e models.Entry) (knownModel, error) {

@@ -93,16 +93,7 @@ func WriteNpy(w io.Writer, t *onnx.Tensor) error {
 	case strings.HasSuffix(descr, "1"): // bytes have no order
 		descr = "|" + descr[1:]
 	}
-	shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ", "), "[]")
-	if len(t.Shape) == 1 {
-		shape += ","
-	}
-	dict := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
-	const fixed = 10 // magic, version, length of the dict
-	pad := 63 - (fixed+len(dict))%64
-	dict += strings.Repeat(" ", pad) + "\n" // the elements start at a multiple of 64
-	head := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(dict)))
-	for _, b := range [][]byte{head, []byte(dict), t.Proto("").RawData} {
+	for _, b := range [][]byte{npyHead(descr, t.Shape), t.Proto("").RawData} {
 		if _, err := w.Write(b); err != nil {
 			return err
 		}

@@ -1,11 +1,13 @@
 // Package report turns the plain records of a training or a study into a CSV
 // file, plots and text for the terminal. It knows nothing of models: callers
-// copy their figures into Epoch, Series and Line.
+// copy their figures into Epoch, Series, Line, Run and Study.
 //
 //	[]Epoch ----------> WriteCSV       results.csv, a line an epoch
 //	        ----------> Curves         PNG: loss and accuracy over the epochs
 //	[]Series, []Line -> TransferCurve  PNG: accuracy over the number of frozen layers
 //	        ----------> Terminal       the same curve in characters
+//	Run, Study -------> Figures        PNG and SVG
+//	Run, StudyPage ---> HTML           a page with all of them
 //
 // # Absent values
 //

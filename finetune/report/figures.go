@@ -304,6 +304,9 @@ func frame(c draw.Canvas, title string, keys []key) draw.Canvas {
 	if len(keys) == 0 {
 		return body
 	}
-	drawKeys(body, body.Min.X, body.Max.Y-lineHeight/2, keys)
-	return draw.Crop(body, 0, 0, 0, -lineHeight-8)
+	for _, row := range rows(keys, body.Size().X) {
+		drawKeys(body, body.Min.X, body.Max.Y-lineHeight/2, row)
+		body = draw.Crop(body, 0, 0, 0, -lineHeight)
+	}
+	return draw.Crop(body, 0, 0, 0, -8)
 }

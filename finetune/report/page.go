@@ -13,12 +13,15 @@ import (
 //go:embed page.html
 var pageSource string
 
+//go:embed style.html
+var styleSource string
+
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
 	"number":  func(v float64) string { return fmt.Sprintf("%.4g", v) },
 	"time":    func(r Run) string { return r.Made.Format("2006-01-02 15:04") },
 	"finite":  finite,
-}).Parse(pageSource))
+}).Parse(pageSource + styleSource))
 
 // page is what the template is given.
 type page struct {

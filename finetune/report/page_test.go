@@ -134,6 +134,15 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		lookAt(t, chromium, page, dir)
 	}
+	var b bytes.Buffer
+	if err := aStudy().HTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "study.html")
+	if err := os.WriteFile(page, b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	lookAt(t, chromium, page, dir)
 }
 
 // lookAt opens a page in a browser, in every width and scheme, and leaves screenshots.
@@ -146,7 +155,7 @@ func lookAt(t *testing.T, chromium, page, dir string) {
 	// The probe is added for the test: it writes what it measures into the title.
 	probe := filepath.Join(dir, "probe.html")
 	measure := `<script>window.onload=()=>{const d=document.documentElement;let worst='';
-for(const e of document.querySelectorAll('body *')){const r=e.getBoundingClientRect();if(r.right>d.clientWidth+1&&!e.closest('svg'))worst=e.tagName+'.'+e.className+' '+r.right;}
+for(const e of document.querySelectorAll('body *')){const r=e.getBoundingClientRect();if(r.right>d.clientWidth+1&&!e.closest('svg')&&!e.closest('.scroll'))worst=e.tagName+'.'+e.className+' '+r.right;}
 let small=99;for(const e of document.querySelectorAll('svg text')){const s=e.ownerSVGElement;small=Math.min(small,parseFloat(getComputedStyle(e).fontSize)*s.getScreenCTM().a);}
 document.title='measured '+d.scrollWidth+' '+d.clientWidth+' '+small.toFixed(1)+' '+worst;}</script></body>`
 	if err := os.WriteFile(probe, bytes.Replace(src, []byte("</body>"), []byte(measure), 1), 0o666); err != nil {

@@ -62,6 +62,8 @@ func face(size vg.Length, weight font.Font, c color.Color) text.Style {
 	return text.Style{Color: c, Font: weight, Handler: plot.DefaultTextHandler}
 }
 
+var regular = font.Font{}
+
 var bold = font.Font{Weight: 3} // WeightBold of golang.org/x/image/font
 
 // newPlot is an empty plot in this package's style: light horizontal grid, no
@@ -132,6 +134,23 @@ type key struct {
 	marker draw.GlyphDrawer
 }
 
+// width is the room that a key takes in its row.
+func (k key) width() vg.Length { return 30 + face(12, font.Font{}, ink).Width(k.name) + 22 }
+
+// rows breaks keys into rows of at most the given width.
+func rows(keys []key, width vg.Length) [][]key {
+	var list [][]key
+	used := width
+	for _, k := range keys {
+		if used+k.width()-22 > width {
+			list, used = append(list, nil), 0
+		}
+		list[len(list)-1] = append(list[len(list)-1], k)
+		used += k.width()
+	}
+	return list
+}
+
 // drawKeys writes the entries from left to right with their middle at y.
 func drawKeys(c draw.Canvas, x, y vg.Length, keys []key) {
 	style := face(12, font.Font{}, ink)
@@ -140,7 +159,7 @@ func drawKeys(c draw.Canvas, x, y vg.Length, keys []key) {
 		c.StrokeLine2(draw.LineStyle{Color: k.color, Width: 2}, x, y, x+24, y)
 		c.DrawGlyphNoClip(draw.GlyphStyle{Color: k.color, Radius: 3.5, Shape: k.marker}, vg.Point{X: x + 12, Y: y})
 		c.FillText(style, vg.Point{X: x + 30, Y: y + 1.5}, k.name) // the middle of small letters
-		x += 30 + style.Width(k.name) + 22
+		x += k.width()
 	}
 }
 

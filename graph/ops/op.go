@@ -103,6 +103,7 @@ var Table = map[string]Op{
 	"InstanceNormalization": {Since: 7, Read: readInstanceNormalization, Differentiable: true, Learn: []int{1, 2}},
 	"IsInf":                 {Since: 10, Read: readIsInf},
 	"IsNaN":                 {Since: 9, Read: readIsNaN},
+	"LRN":                   {Since: 7, Read: readLRN, Differentiable: true},
 	"LayerNormalization":    {Since: 17, Read: readLayerNormalization, Differentiable: true, Learn: []int{1, 2}},
 	"LeakyRelu":             {Since: 7, Read: readLeakyRelu, Differentiable: true},
 	"Less":                  {Since: 7, Read: readLess},

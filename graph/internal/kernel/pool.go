@@ -55,6 +55,7 @@ type tasks struct {
 	reduction        reduction
 	rowNormalisation rowNormalisation
 	gemm             gemm
+	lrn              lrn
 	strided          strided
 }
 
