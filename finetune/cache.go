@@ -162,23 +162,22 @@ func (s standard) fold(w, b []float32) {
 	}
 }
 
-// firstGemm names the weight and bias of the Gemm of a new head that reads the
-// frontier, through a Dropout if there is one; ok is false where another operator does.
-func (p *Plan) firstGemm(ph *Phase) (weight, bias string, ok bool) {
-	at := ph.Frontier
-	for range 2 {
-		for _, n := range p.Model.GetGraph().GetNode() {
-			if len(n.GetInput()) == 0 || n.GetInput()[0] != at {
-				continue
-			}
-			switch n.GetOpType() {
-			case "Gemm":
-				return n.GetInput()[1], n.GetInput()[2], true
-			case "Dropout":
-				at = n.GetOutput()[0]
-			}
-			break
+// firstGemms names the weight and bias of each Gemm of new heads that reads the frontier,
+// through a Dropout if there is one; none where another operator does.
+func (p *Plan) firstGemms(ph *Phase) (gemms [][2]string) {
+	reads := map[string]bool{ph.Frontier: true}
+	for _, n := range p.Model.GetGraph().GetNode() {
+		if len(n.GetInput()) == 0 || !reads[n.GetInput()[0]] {
+			continue
+		}
+		switch n.GetOpType() {
+		case "Gemm":
+			gemms = append(gemms, [2]string{n.GetInput()[1], n.GetInput()[2]})
+		case "Dropout":
+			reads[n.GetOutput()[0]] = true
+		default:
+			return nil
 		}
 	}
-	return "", "", false
+	return gemms
 }

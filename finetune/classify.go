@@ -12,12 +12,13 @@ import (
 
 // Classifier runs a written model on images.
 type Classifier struct {
-	Labels     []string
+	Heads      []Head
+	Labels     []string // of classes, labels or numbers: the names of all outputs, side by side
 	Preprocess data.Preprocess
 
 	program *graph.Program
 	batch   int
-	softmax bool // the model gives logits
+	logits  bool // of classes; else their probabilities
 	workers int
 }
 
@@ -36,25 +37,33 @@ type ClassifierConfig struct {
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
 	setDefault(&c.Batch, 32)
 	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
+	m, heads, err := withHeads(m, c.Output)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{}
 	in := Config{Preprocess: c.Preprocess, Output: c.Output}
 	if c.Data != nil {
 		in.arrays = arraysOf(c.Data)
 	}
-	m, err := p.prepareInput(m, in)
-	if err != nil {
+	if m, err = p.prepareInput(m, in); err != nil {
 		return nil, err
 	}
 	s, err := graph.Analyse(m, o)
 	if err != nil {
 		return nil, err
 	}
-	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, softmax: !s.EndsInSoftmax(), workers: c.Workers}
+	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, logits: !s.EndsInSoftmax(), workers: c.Workers}
 	if s.Classes() < 1 || numel(s.OutputShape()) != s.Classes() {
 		return nil, failf("", "the output has shape %v, a classifier's is [N,C]", s.OutputShape())
 	}
-	if k.Labels, err = StoredLabels(m, s.Classes()); err != nil {
-		return nil, err
+	if k.Heads = heads; heads == nil {
+		if k.Heads, err = StoredHeads(m, s.Classes()); err != nil {
+			return nil, err
+		}
+	}
+	if k.Labels = columnsOf(k.Heads); len(k.Labels) != s.Classes() {
+		return nil, failf("", "metadata %s names %d outputs, the model has %d", HeadsKey, len(k.Labels), s.Classes())
 	}
 	var want []string
 	if c.Output != "" {
@@ -64,10 +73,31 @@ func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) 
 	return k, err
 }
 
+// withHeads reads what heads a model carries, nil for a classifier's one, and joins the
+// outputs of several.
+func withHeads(m *onnx.ModelProto, output string) (*onnx.ModelProto, []Head, error) {
+	if _, ok := onnx.Metadata(m, HeadsKey); !ok {
+		return m, nil, nil
+	}
+	heads, err := StoredHeads(m, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if output != "" {
+		heads = slices.DeleteFunc(heads, func(h Head) bool { return h.Output != output })
+		return m, heads, nil
+	}
+	if len(heads) > 1 {
+		m, err = graph.Join(m)
+	}
+	return m, heads, err
+}
+
 // Close ends the classifier's threads.
 func (k *Classifier) Close() { k.program.Close() }
 
-// Scores calls f with the raw output and the class probabilities of each image of a set, in order.
+// Scores calls f with the raw outputs of each image of a set, in order, and with what they
+// mean: the probabilities of classes or labels, the numbers.
 func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw []float32, probability []float64) error) error {
 	classes, at := len(k.Labels), 0
 	in := images{set: s, pre: k.Preprocess, workers: k.workers}
@@ -83,24 +113,13 @@ func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw 
 		y, _ := k.program.Output(0).Floats()
 		for i := range n {
 			raw := y[i*classes : (i+1)*classes]
-			if err := f(at, raw, k.probabilities(raw)); err != nil {
+			if err := f(at, raw, meaning(k.Heads, raw, k.logits)); err != nil {
 				return err
 			}
 			at++
 		}
 		return nil
 	})
-}
-
-func (k *Classifier) probabilities(raw []float32) []float64 {
-	if k.softmax {
-		return softmax(raw)
-	}
-	p := make([]float64, len(raw))
-	for i, v := range raw {
-		p[i] = float64(v)
-	}
-	return p
 }
 
 // Guess is one class that an image may show.

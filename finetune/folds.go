@@ -31,7 +31,7 @@ func CrossValidate(ctx context.Context, m *onnx.ModelProto, set *data.Set, k int
 		if err != nil {
 			return nil, err
 		}
-		f.Top1 = append(f.Top1, r.Epochs[len(r.Epochs)-1].ValTop1)
+		f.Top1 = append(f.Top1, r.Epochs[len(r.Epochs)-1].ValScore)
 	}
 	for _, v := range f.Top1 {
 		f.Mean += v / float64(k)

@@ -17,14 +17,16 @@ type Plan struct {
 	Phases     []Phase          // of the training, one after the other
 	Preprocess data.Preprocess
 	Cut        string // the tensor the kept part ends in
-	Classes    []string
+	Heads      []Head
+	Classes    []string // or labels, or numbers: the names of all outputs, side by side
 	Choices    []Choice // what was not given
 	Warnings   []string // what the user should know
 	Config     Config   // with all that was chosen
 
-	structure *graph.Structure
-	frozen    string // the tensor that Config.Freeze names
-	arrays    bool   // the inputs come as they are; Preprocess is empty
+	structure *graph.Structure // of the joined model
+	scaled    []scaled         // of each head
+	frozen    string           // the tensor that Config.Freeze names
+	arrays    bool             // the inputs come as they are; Preprocess is empty
 }
 
 // Graft prepares a model for training on a set: it cuts it, adds or redraws its head,
@@ -34,12 +36,13 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(train.Classes) < 2 {
-		return nil, failf("", "%d classes, want 2 or more", len(train.Classes))
-	}
 	c.arrays = arraysOf(train)
 	o := graph.Options{Output: c.Output}
-	p := &Plan{Classes: train.Classes}
+	p := &Plan{Heads: headsOf(train)}
+	p.Classes = columnsOf(p.Heads)
+	if err := p.checkHeads(c); err != nil {
+		return nil, err
+	}
 	if m, err = p.prepareInput(m, c); err != nil {
 		return nil, err
 	}
@@ -54,7 +57,7 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
-	if p.Choices, err = choose(&c, s, p.Cut, train.Len(), p.Preprocess.Channels == "gray"); err != nil {
+	if p.Choices, err = choose(&c, s, p.Cut, train, p.Preprocess.Channels == "gray"); err != nil {
 		return nil, err
 	}
 	p.Choices = append(p.Choices, resize...)
@@ -64,11 +67,18 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err := p.addHead(m, s, c); err != nil {
 		return nil, err
 	}
+	if err := p.scale(train, c); err != nil {
+		return nil, err
+	}
 	o.Output = ""
 	if c.Head == "keep" || c.Head == "redraw" {
 		o.Output = c.Output
 	}
-	if p.structure, err = graph.Analyse(p.Model, o); err != nil {
+	joined, err := p.joined(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	if p.structure, err = graph.Analyse(joined, o); err != nil {
 		return nil, err
 	}
 	if err := p.divide(c); err != nil {
@@ -124,7 +134,7 @@ func frozenTensor(s *graph.Structure, c Config, cut string) (string, error) {
 }
 
 func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
-	kind, hidden, _ := parseHead(c.Head)
+	kind, _, _ := parseHead(c.Head)
 	var err error
 	switch kind {
 	case "keep":
@@ -137,10 +147,27 @@ func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
 	default:
 		var body *onnx.ModelProto
 		if body, err = graph.Cut(m, p.Cut, graph.Options{Output: c.Output}); err == nil {
-			p.Model, err = graph.AddHead(body, graph.Head{Classes: len(p.Classes), Hidden: hidden, Dropout: c.Dropout, Seed: c.Seed}, graph.Options{})
+			p.Model, err = p.newHeads(body, c)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	out := p.Model.GetGraph().GetOutput()
+	for i := range p.Heads {
+		if p.Heads[i].Output = out[i].GetName(); kind == "keep" || kind == "redraw" {
+			p.Heads[i].Output = s.Output()
+		}
+	}
+	return nil
+}
+
+// joined is a form of the model with the outputs of all heads side by side.
+func (p *Plan) joined(m *onnx.ModelProto) (*onnx.ModelProto, error) {
+	if len(p.Heads) < 2 {
+		return m, nil
+	}
+	return graph.Join(m)
 }
 
 // prepareInput opens a batch of one, settles the preprocessing (given, else the
@@ -212,7 +239,7 @@ func (p *Plan) chooseResize(train *data.Set) ([]Choice, error) {
 
 // Metadata keys.
 const (
-	LabelsKey  = "graft.labels"  // JSON list of class names
+	LabelsKey  = "graft.labels"  // JSON list of class names, or of those of all outputs
 	InputKey   = "graft.input"   // JSON of data.Preprocess
 	LineageKey = "graft.lineage" // JSON list of what made the model, oldest first
 )
@@ -280,8 +307,9 @@ func (p *Plan) describe(c Config) error {
 	for _, e := range []struct {
 		key   string
 		value any
-	}{{LabelsKey, p.Classes}, {LineageKey, append(history, entry)}, {InputKey, p.Preprocess}} {
-		if e.key == InputKey && p.arrays {
+		not   bool
+	}{{LabelsKey, p.Classes, false}, {HeadsKey, p.Heads, onlyClasses(p.Heads)}, {LineageKey, append(history, entry), false}, {InputKey, p.Preprocess, p.arrays}} {
+		if e.not {
 			continue
 		}
 		b, err := json.Marshal(e.value)

@@ -52,6 +52,9 @@ func (t *training) open(ctx context.Context, ph *Phase) (*stage, error) {
 	if val.set != nil {
 		n = val.len()
 	}
+	if model, err = t.plan.joined(model); err != nil {
+		return nil, err
+	}
 	if t.plan.fits(ph, t.Config, train.len(), n) {
 		if err := t.keepFeatures(ctx, g, train, val); err != nil {
 			return nil, err
@@ -104,7 +107,7 @@ func (t *training) useFeatures(g *stage, train, val *features) {
 	if val != nil {
 		g.val = val
 	}
-	if _, _, ok := t.plan.firstGemm(g.Phase); ok && g.headOnly {
+	if len(t.plan.firstGemms(g.Phase)) > 0 && g.headOnly {
 		s := standardise(train, val)
 		g.standard = &s
 	}
@@ -130,7 +133,7 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	p, err := graph.Compile(m, graph.Config{
 		Options:  graph.Options{Batch: size, Output: t.outputName(m)},
 		Threads:  t.Threads,
-		Training: &graph.Training{Learning: g.Learning, Loss: optim.CrossEntropy, Seed: t.Seed},
+		Training: &graph.Training{Learning: g.Learning, Loss: t.plan.loss(), Seed: t.Seed},
 	})
 	if err != nil {
 		return err
@@ -141,6 +144,9 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	}
 	if g.eval, err = p.Variant(t.Batch, true); err != nil {
 		return err
+	}
+	for _, s := range t.plan.scaled {
+		s.unfold(p.State())
 	}
 	groups := make([]optim.Group, len(p.Params()))
 	for i, q := range p.Params() {
@@ -193,8 +199,12 @@ func (t *training) learnt(g *stage) map[string][]float32 {
 	}
 	state = cloned(state)
 	if g.standard != nil {
-		weight, bias, _ := t.plan.firstGemm(g.Phase)
-		g.standard.fold(state[weight], state[bias])
+		for _, gemm := range t.plan.firstGemms(g.Phase) {
+			g.standard.fold(state[gemm[0]], state[gemm[1]])
+		}
+	}
+	for _, s := range t.plan.scaled {
+		s.fold(state)
 	}
 	return state
 }

@@ -116,7 +116,7 @@ func (t *trainingView) crossValidate(c *cli.Context, m *onnx.ModelProto, set *da
 		if e.N == epochs {
 			at++
 			p.add(1)
-			t.u.debugf("fold %d: top-1 %s", at, percent(e.ValTop1))
+			t.u.debugf("fold %d: top-1 %s", at, percent(e.ValScore))
 		}
 	}
 	var err error

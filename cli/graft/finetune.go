@@ -352,9 +352,9 @@ type proofJSON struct {
 type epochJSON struct {
 	N         int      `json:"epoch"`
 	TrainLoss *float64 `json:"train_loss"`
-	TrainTop1 *float64 `json:"train_top1"`
+	TrainScore *float64 `json:"train_top1"`
 	ValLoss   *float64 `json:"val_loss"`
-	ValTop1   *float64 `json:"val_top1"`
+	ValScore   *float64 `json:"val_top1"`
 	LR        float64  `json:"lr"`
 	Seconds   float64  `json:"seconds"`
 }
@@ -365,8 +365,8 @@ func epochRecord(e report.Epoch) epochJSON {
 
 func (s finetuned) write(w io.Writer) error {
 	rows := [][]string{{"model", s.Output}, {"run", s.Run}, {"classes", strconv.Itoa(len(s.Classes))}}
-	if s.Best.ValTop1 != nil {
-		rows = append(rows, []string{"best", fmt.Sprintf("epoch %d, validation top-1 %s", s.BestEpoch, percent(*s.Best.ValTop1))})
+	if s.Best.ValScore != nil {
+		rows = append(rows, []string{"best", fmt.Sprintf("epoch %d, validation top-1 %s", s.BestEpoch, percent(*s.Best.ValScore))})
 	}
 	if s.Folds != nil {
 		rows = append(rows, []string{"folds", fmt.Sprintf("top-1 %s ± %.1f over %d", percent(s.Folds.Mean), 100*s.Folds.Spread, len(s.Folds.Top1))})
@@ -569,9 +569,9 @@ func (t *trainingView) done() {
 func (t *trainingView) epoch(e finetune.Epoch) {
 	t.done()
 	t.records = append(t.records, epochOf(e))
-	line := fmt.Sprintf("epoch %*d/%d  loss %.4f  top-1 %6s", len(strconv.Itoa(t.epochs)), e.N, t.epochs, e.TrainLoss, percent(e.TrainTop1))
-	if !math.IsNaN(e.ValTop1) {
-		line += fmt.Sprintf("  validation: loss %.4f  top-1 %6s", e.ValLoss, percent(e.ValTop1))
+	line := fmt.Sprintf("epoch %*d/%d  loss %.4f  top-1 %6s", len(strconv.Itoa(t.epochs)), e.N, t.epochs, e.TrainLoss, percent(e.TrainScore))
+	if !math.IsNaN(e.ValScore) {
+		line += fmt.Sprintf("  validation: loss %.4f  top-1 %6s", e.ValLoss, percent(e.ValScore))
 		if e.Best {
 			line += "  best"
 		}
@@ -589,5 +589,5 @@ func (t *trainingView) epoch(e finetune.Epoch) {
 
 // epochOf is a training's record as the report takes it.
 func epochOf(e finetune.Epoch) report.Epoch {
-	return report.Epoch{N: e.N, TrainLoss: e.TrainLoss, TrainAcc: e.TrainTop1, ValLoss: e.ValLoss, ValAcc: e.ValTop1, LR: e.LR, Seconds: e.Seconds}
+	return report.Epoch{N: e.N, TrainLoss: e.TrainLoss, TrainAcc: e.TrainScore, ValLoss: e.ValLoss, ValAcc: e.ValScore, LR: e.LR, Seconds: e.Seconds}
 }

@@ -63,7 +63,7 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	run := report.Run{Title: "Fine-tuning of " + filepath.Base(args[0]), Epochs: t.records, Rates: t.lr, Warnings: append([]string{}, plan.Warnings...), Made: time.Now()}
 	fact := func(name, value string) { run.Facts = append(run.Facts, [2]string{name, value}) }
 	if b := r.BestEpoch(); b != nil {
-		fact("best validation top-1", percent(b.ValTop1))
+		fact("best validation top-1", percent(b.ValScore))
 		fact("in epoch", fmt.Sprintf("%d of %d", b.N, len(r.Epochs)))
 	}
 	if t.folds != nil {
