@@ -134,7 +134,10 @@ func standardise(train, val *features) standard {
 	s := standard{make([]float32, w), make([]float32, w)}
 	for k := range w {
 		s.mean[k] = float32(sum[k] / n)
-		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6 // a feature that never varies stays 0
+		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6
+		if s.deviation[k] < 2e-6 { // it never varies: it is 0, and so is its weight in the end
+			s.deviation[k] = float32(math.Inf(1))
+		}
 	}
 	all := [][]float32{train.plain, train.mirrored}
 	if val != nil {

@@ -3,7 +3,10 @@ package finetune
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"graft/finetune/data"
 	"graft/graph"
@@ -129,14 +132,90 @@ type Guess struct {
 	Probability float64 `json:"probability"`
 }
 
-// Top returns the n likeliest classes, likeliest first.
-func (k *Classifier) Top(probability []float64, n int) []Guess {
+// top is the n likeliest of classes or labels, the likeliest first.
+func top(names []string, probability []float64, n int) []Guess {
 	order := ranked(probability)
 	var r []Guess
 	for _, i := range order[:min(max(n, 1), len(order))] {
-		r = append(r, Guess{k.Labels[i], i, probability[i]})
+		r = append(r, Guess{names[i], i, probability[i]})
 	}
 	return r
+}
+
+// Answer is what one head tells of an image.
+type Answer struct {
+	Head    string   `json:"head,omitempty"`    // its name; "" of an only one
+	Classes []Guess  `json:"classes,omitempty"` // the likeliest first
+	Labels  []Guess  `json:"labels,omitempty"`  // the likeliest first; it has those of 0.5 and more
+	Values  []Number `json:"values,omitempty"`
+}
+
+// Number is a number that a head tells.
+type Number struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+// Answers are what each head tells of an image, from what Scores gives: the n likeliest
+// classes or labels, all numbers.
+func (k *Classifier) Answers(p []float64, n int) []Answer {
+	var list []Answer
+	for _, h := range k.Heads {
+		mine := p[:len(h.Classes)]
+		p = p[len(mine):]
+		a := Answer{Head: h.Name}
+		for i, v := range mine {
+			if h.Kind == data.Values {
+				a.Values = append(a.Values, Number{h.Classes[i], v})
+			}
+		}
+		switch h.Kind {
+		case data.Class:
+			a.Classes = top(h.Classes, mine, n)
+		case data.Labels:
+			a.Labels = top(h.Classes, mine, n)
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// Called are the numbers of the class, or of the labels, that an image is said to have.
+func (a Answer) Called() (list []int) {
+	if len(a.Classes) > 0 {
+		return []int{a.Classes[0].Index}
+	}
+	for _, g := range a.Labels {
+		if g.Probability >= 0.5 {
+			list = append(list, g.Index)
+		}
+	}
+	return list
+}
+
+// Probability is that of the class, or of the label, that is likeliest; NaN of numbers.
+func (a Answer) Probability() float64 {
+	for _, g := range slices.Concat(a.Classes, a.Labels) {
+		return g.Probability
+	}
+	return math.NaN()
+}
+
+// Text is the answer in words.
+func (a Answer) Text() string {
+	var parts []string
+	for i, g := range slices.Concat(a.Classes, a.Labels) {
+		if i == 0 && a.Classes != nil || a.Labels != nil && g.Probability >= 0.5 {
+			parts = append(parts, g.Class)
+		}
+	}
+	for _, v := range a.Values {
+		parts = append(parts, v.Name+" "+strconv.FormatFloat(v.Value, 'g', 4, 64))
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // ranked orders the classes by falling probability, equal ones by number.

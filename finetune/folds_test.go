@@ -12,7 +12,7 @@ func TestCrossValidate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Top1) != 4 || !(f.Spread > 0) {
+	if len(f.Scores) != 4 || !(f.Spread > 0) {
 		t.Fatalf("%+v", f)
 	}
 	r, err := Train(context.Background(), base(t), tr, va, c)

@@ -67,9 +67,6 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err := p.addHead(m, s, c); err != nil {
 		return nil, err
 	}
-	if err := p.scale(train, c); err != nil {
-		return nil, err
-	}
 	o.Output = ""
 	if c.Head == "keep" || c.Head == "redraw" {
 		o.Output = c.Output
@@ -82,6 +79,9 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 		return nil, err
 	}
 	if err := p.divide(c); err != nil {
+		return nil, err
+	}
+	if err := p.scale(train, c); err != nil {
 		return nil, err
 	}
 	if p.Model, err = graph.SeparateStatistics(p.Model, p.Last().Learning); err != nil {

@@ -191,21 +191,19 @@ func (p *Plan) scale(s *data.Set, c Config) error {
 	values := map[string][]float32{}
 	for _, h := range p.Heads {
 		one := unscaled(len(h.Classes))
-		if h.Kind == data.Values && kind != "keep" {
+		if weight, bias := p.lastGemm(h); h.Kind == data.Values && weight != "" {
 			one = newScaled(s, at, len(h.Classes))
-			for _, n := range p.Model.GetGraph().GetNode() {
-				if n.GetOpType() == "Gemm" && n.GetOutput()[0] == h.Output {
-					one.weight, one.bias = n.GetInput()[1], n.GetInput()[2]
+			one.weight, one.bias = weight, bias
+			if kind != "keep" {
+				for _, name := range []string{weight, bias} {
+					v, err := graph.Constant(p.Model, name)
+					if err != nil {
+						return err
+					}
+					values[name] = slices.Clone(v)
 				}
+				one.fold(values)
 			}
-			for _, name := range []string{one.weight, one.bias} {
-				v, err := graph.Constant(p.Model, name)
-				if err != nil {
-					return err
-				}
-				values[name] = slices.Clone(v)
-			}
-			one.fold(values)
 		}
 		at += h.Told()
 		p.scaled = append(p.scaled, one)
@@ -213,6 +211,24 @@ func (p *Plan) scale(s *data.Set, c Config) error {
 	var err error
 	p.Model, err = graph.WithValues(p.Model, values)
 	return err
+}
+
+// lastGemm names the weight [m,n] and the bias [m] of the Gemm that a head ends in, where
+// it learns all the time; else "".
+func (p *Plan) lastGemm(h Head) (weight, bias string) {
+	for _, n := range p.Model.GetGraph().GetNode() {
+		if n.GetOpType() != "Gemm" || n.GetOutput()[0] != h.Output || len(n.GetInput()) != 3 || len(n.GetAttribute()) != 1 ||
+			n.GetAttribute()[0].GetName() != "transB" || n.GetAttribute()[0].GetI() != 1 {
+			continue
+		}
+		for _, ph := range p.Phases {
+			if !slices.Contains(ph.Learning.Params, n.GetInput()[1]) || !slices.Contains(ph.Learning.Params, n.GetInput()[2]) {
+				return "", ""
+			}
+		}
+		return n.GetInput()[1], n.GetInput()[2]
+	}
+	return "", ""
 }
 
 // HeadsKey is the metadata key of the heads of a model, as JSON: of those that do more

@@ -224,3 +224,19 @@ func TestStoredHeads(t *testing.T) {
 		}
 	}
 }
+
+// A feature that never varies in training gets no weight: whatever its weight began as, it
+// would be multiplied where the feature does vary.
+func TestStandardiseConstant(t *testing.T) {
+	train := &features{plain: []float32{1, 5, 3, 5}, width: 2, labels: []int{0, 1}}
+	val := &features{plain: []float32{3, 9}, width: 2, labels: []int{0}}
+	s := standardise(train, val)
+	if got := fmt.Sprintf("%.3f %.3f", train.plain, val.plain); got != "[-1.000 0.000 1.000 0.000] [1.000 0.000]" {
+		t.Errorf("standardised: %s", got)
+	}
+	w, b := []float32{2, 7}, []float32{1}
+	s.fold(w, b)
+	if got := fmt.Sprintf("%.3f %.3f", w, b); got != "[2.000 0.000] [-3.000]" {
+		t.Errorf("folded: %s", got)
+	}
+}

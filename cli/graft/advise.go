@@ -20,7 +20,7 @@ func runAdvise(c *cli.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := openData(args[1], c.String("val"), c.Uint64("seed"))
+	d, err := openData(c, args[1], c.String("val"))
 	if err != nil {
 		return err
 	}

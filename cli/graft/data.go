@@ -28,6 +28,8 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size of the network, in pixels: smaller images are named", DefaultText: "not compared"},
 			&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` as for finetune", DefaultText: "the data's own val, else 0.2"},
+			lossFlag("what the data tell, as for finetune: ce one class an image, bce any of several labels, mse numbers"),
+			targetsFlag(),
 			&cli.BoolFlag{Name: "strict", Usage: "exit status 1 where anything is found"},
 			output("`FILE` write the result here instead of to stdout"),
 			workers(),
@@ -61,7 +63,7 @@ func runData(c *cli.Context) error {
 			return err
 		}
 	}
-	d, err := openData(args[0], c.String("val"), c.Uint64("seed"))
+	d, err := openData(c, args[0], c.String("val"))
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,9 @@ func (t *tree) csvSet(name string, known *Set) (*Set, error) {
 	if len(t.heads) > 0 {
 		heads := t.heads
 		if known != nil {
-			heads = known.Heads
+			if heads = known.Heads; heads == nil { // an only head of classes
+				heads = []Head{{Name: t.heads[0].Name, Kind: Class, Classes: known.Classes}}
+			}
 		}
 		s, err = t.headSet(path.Dir(name), b, heads)
 	} else {

@@ -54,7 +54,7 @@ func FuzzHeads(f *testing.F) {
 			width += h.Told()
 		}
 		for i, item := range d.Train.Items {
-			if len(item.Told) != width || item.Label != -1 || d.Train.Answer(i) == "" {
+			if len(item.Told) != width || item.Label != -1 && kind%4 != 2 || d.Train.Answer(i) == "" {
 				t.Errorf("item %+v of heads %+v", item, d.Train.Heads)
 			}
 		}

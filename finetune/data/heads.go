@@ -74,6 +74,12 @@ func (t *tree) headSet(dir string, list []byte, heads []Head) (*Set, error) {
 			return nil, err
 		}
 	}
+	if len(s.Heads) == 1 && s.Heads[0].Kind == Class { // as other sets have it
+		for i, it := range s.Items {
+			s.Items[i] = Item{Name: it.Name, Label: int(it.Told[0])}
+		}
+		s.Heads = nil
+	}
 	return s, nil
 }
 

@@ -23,7 +23,7 @@ func Open(name string) (*Data, error) { return OpenHeads(name, nil) }
 // numbers, or several of these (see Head). What heads leave open is found in the list.
 func OpenHeads(name string, heads []Head) (*Data, error) {
 	d, err := open(name, heads)
-	if err == nil && len(heads) > 0 && d.Train.Heads == nil {
+	if err == nil && len(heads) > 0 && !strings.HasSuffix(d.Kind, "csv") {
 		d.Close()
 		err = fmt.Errorf("a %s, which tells the class of an image alone; several labels and numbers are read from a .csv", d.Kind)
 	}

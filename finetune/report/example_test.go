@@ -9,9 +9,9 @@ import (
 
 func ExampleWriteCSV() {
 	report.WriteCSV(os.Stdout, []report.Epoch{
-		{N: 1, TrainLoss: 0.71, TrainAcc: 0.5, ValLoss: 0.625, ValAcc: 0.75, LR: 0.001, Seconds: 1.5},
-		{N: 2, TrainLoss: 0.5, TrainAcc: 0.875, ValLoss: math.NaN(), ValAcc: math.NaN(), LR: 5e-05, Seconds: 1.25},
-	})
+		{N: 1, TrainLoss: 0.71, TrainScore: 0.5, ValLoss: 0.625, ValScore: 0.75, LR: 0.001, Seconds: 1.5},
+		{N: 2, TrainLoss: 0.5, TrainScore: 0.875, ValLoss: math.NaN(), ValScore: math.NaN(), LR: 5e-05, Seconds: 1.25},
+	}, report.Top1)
 	// Output:
 	// epoch,train_loss,train_acc,val_loss,val_acc,lr,seconds
 	// 1,0.71,0.5,0.625,0.75,0.001,1.5
