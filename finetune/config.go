@@ -97,6 +97,7 @@ type Config struct {
 	OnData func(train, val []data.Sum) error
 
 	arrays *[3]int // the shape of float32 arrays; nil for images
+	adapt  bool    // the network to the channels of the data
 }
 
 // Step is the record of one change of the weights.

@@ -36,7 +36,7 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.arrays = arraysOf(train)
+	c.arrays, c.adapt = arraysOf(train), true
 	o := graph.Options{Output: c.Output}
 	p := &Plan{Heads: headsOf(train)}
 	p.Classes = columnsOf(p.Heads)
@@ -57,10 +57,11 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
+	adapted := p.Choices
 	if p.Choices, err = choose(&c, s, p.Cut, train, p.Preprocess.Channels == "gray"); err != nil {
 		return nil, err
 	}
-	p.Choices = append(p.Choices, resize...)
+	p.Choices = append(append(adapted, p.Choices...), resize...)
 	if p.frozen, err = frozenTensor(s, c, p.Cut); err != nil {
 		return nil, err
 	}
@@ -184,6 +185,9 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 	}
 	if c.arrays != nil {
 		p.arrays = true
+		if m, err = p.adaptChannels(m, c, size, c.arrays[0], 1); err != nil {
+			return nil, err
+		}
 		return graph.WithInputSize(m, *c.arrays, o)
 	}
 	if c.Preprocess != nil {
@@ -204,10 +208,37 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 	if err := pre.Check(); err != nil {
 		return nil, err
 	}
-	if s := pre.Shape(); s[0]*h+s[2]*(1-h) != size[0]*h+size[2]*(1-h) { // the channels
-		return nil, failf("see --channels and --layout", "the network's input is %v, the preprocessing gives %v", size, s)
+	axis := 2*(1-h) + 1
+	if m, err = p.adaptChannels(m, c, size, pre.Shape()[axis-1], axis); err != nil {
+		return nil, err
 	}
 	return graph.WithInputSize(m, pre.Shape(), o)
+}
+
+// adaptChannels makes a network that is to be trained one for the channels that the data
+// have, and notes how; size is that of its input.
+func (p *Plan) adaptChannels(m *onnx.ModelProto, c Config, size [3]int, channels, axis int) (*onnx.ModelProto, error) {
+	have := size[axis-1]
+	if have == channels || have == 0 {
+		return m, nil
+	}
+	if !c.adapt {
+		return nil, failf("see --channels and --layout", "the network's input is %v, the images have %d channels", size, channels)
+	}
+	m, conv, err := graph.WithChannels(m, channels, axis, graph.Options{Output: c.Output})
+	if err != nil {
+		return nil, failf("see --channels and --layout", "the network's input is %v, the images have %d channels, and it cannot be adapted: %w", size, channels, err)
+	}
+	name := map[int]string{1: "gray", 3: "rgb"}[channels]
+	if p.Preprocess.Channels != "" {
+		name = p.Preprocess.Channels
+	}
+	how := fmt.Sprintf("the mean of %d channels stands for the one", channels)
+	if channels == 1 {
+		how = fmt.Sprintf("an image gives what it gives as %d equal channels", have)
+	}
+	p.Choices = append(p.Choices, Choice{"channels", name, fmt.Sprintf("the network takes %d: the filters of %q are replaced by shares of their sum, so that %s", have, conv, how)})
+	return m, nil
 }
 
 // chooseResize settles the length of the short side before the centre crop where it is

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"graft/finetune/data"
+	"graft/graph"
+	"graft/graph/optim"
 	"graft/onnx"
 )
 
@@ -238,5 +240,39 @@ func TestStandardiseConstant(t *testing.T) {
 	s.fold(w, b)
 	if got := fmt.Sprintf("%.3f %.3f", w, b); got != "[2.000 0.000] [-3.000]" {
 		t.Errorf("folded: %s", got)
+	}
+}
+
+// A network for three channels learns gray images: its first convolution is adapted, which
+// is told, and the written model takes gray ones.
+func TestChannelsAdapted(t *testing.T) {
+	rgb, _, err := graph.WithChannels(base(t), 3, 1, graph.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, va := digits(t, 100, 100)
+	c := Config{Freeze: "all", Epochs: 10, Threads: 1, Optimizer: optim.Settings{Name: "adam", LR: 0.01}}
+	r, err := Train(context.Background(), rgb, tr, va, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Plan.Choices) == 0 || r.Plan.Choices[0].Name != "channels" || !strings.Contains(r.Plan.Choices[0].Why, "the network takes 3") {
+		t.Errorf("choices %+v", r.Plan.Choices)
+	}
+	if size, err := graph.InputSize(r.Best); err != nil || size != [3]int{1, 16, 16} {
+		t.Errorf("input %v, %v", size, err)
+	}
+	direct, err := Train(context.Background(), base(t), tr, va, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := r.BestEpoch(), direct.BestEpoch(); math.Abs(a.ValLoss-b.ValLoss) > 0.01 {
+		t.Errorf("loss %v, with the original's filters %v", a.ValLoss, b.ValLoss)
+	}
+	if _, err := Prove(context.Background(), r.Best, rgb, r, va, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewClassifier(rgb, ClassifierConfig{Data: va}); err == nil {
+		t.Error("a classifier takes images of other channels than its own")
 	}
 }
