@@ -45,7 +45,8 @@ func (h *chooser) say(name string, value any, why string, args ...any) {
 // choose fills in what the configuration leaves open for a model that is cut at a
 // tensor, and returns what it chose.
 func choose(c *Config, s *graph.Structure, cut string, train *data.Set, gray bool) ([]Choice, error) {
-	h := &chooser{Config: c, images: train.Len(), classes: onlyClasses(headsOf(train)), norm: s.HasBatchNorm(), kept: cut != "", gray: gray}
+	norms, _ := s.BatchNorms()
+	h := &chooser{Config: c, images: train.Len(), classes: onlyClasses(headsOf(train)), norm: norms > 0, kept: cut != "", gray: gray}
 	above, err := s.Learning(graph.Freezing{Below: cut})
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type Plan struct {
 	Heads      []Head
 	Classes    []string // or labels, or numbers: the names of all outputs, side by side
 	Choices    []Choice // what was not given
+	Notes      []string // about the model
 	Warnings   []string // what the user should know
 	Config     Config   // with all that was chosen
 
@@ -99,8 +100,16 @@ func (p *Plan) warn() {
 	if n := len(last.Learning.BatchStatistics); n > 0 && c.Batch < 8 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%d BatchNormalizations take their statistics from batches of %d, which are too few to be steady; --bn frozen keeps the stored ones", n, c.Batch))
 	}
-	if c.BatchNorm == "batch" && !p.structure.HasBatchNorm() {
+	kept, folded := p.structure.BatchNorms()
+	if c.BatchNorm == "batch" && kept == 0 {
 		p.Warnings = append(p.Warnings, "--bn batch has no effect: the model has no BatchNormalization, or its exporter folded them into the convolutions")
+	}
+	if folded > 0 {
+		note := fmt.Sprintf("%d BatchNormalizations are folded into their convolutions by the model's exporter", folded)
+		if last.Frozen != p.Cut {
+			note += ": these learn as plain convolutions, without statistics; an export in training mode keeps them apart"
+		}
+		p.Notes = append(p.Notes, note)
 	}
 }
 

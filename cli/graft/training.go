@@ -83,6 +83,9 @@ func (t *trainingView) plan(p *finetune.Plan) {
 	for _, c := range p.Choices {
 		t.u.infof("--%s %s: %s", c.Name, c.Value, c.Why)
 	}
+	for _, n := range p.Notes {
+		t.u.infof("%s", n)
+	}
 	for _, w := range p.Warnings {
 		t.u.warnf("%s", w)
 	}
