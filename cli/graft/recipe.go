@@ -29,7 +29,7 @@ func recipeFlags() []cli.Flag {
 		whole("unfreeze-at", 0, 1, "`EPOCH` from this epoch on what is frozen learns too", "never, or as --freeze auto says"),
 		word("bn", "BatchNorm of layers that learn: stored statistics or those of the batch",
 			"batch from batch size 8 on", finetune.BatchNorms...),
-		repeated("train", "`NAME` let this tensor learn too"),
+		&cli.StringSliceFlag{Name: "train", Usage: "`NAME` let this tensor learn too", DefaultText: "none"},
 	)...)
 	const chosen = "chosen and told"
 	flags = append(flags, section("Training",
@@ -41,7 +41,7 @@ func recipeFlags() []cli.Flag {
 			Action: func(_ *cli.Context, v string) error { _, err := learningRate(v); return err }},
 		number("momentum", 0.9, 0, 1, "`M` momentum of sgd and rmsprop", "0.9, 0 for rmsprop"),
 		number("weight-decay", 0, 0, 1e6, "`W` weight decay, as in torch.optim", "0.0001, 0 with --opt"),
-		repeated("decay-exclude", "`norm,bias` no weight decay for these; both where --opt is not given"),
+		&cli.StringSliceFlag{Name: "decay-exclude", Usage: "`norm,bias` no weight decay for these", DefaultText: "norm,bias; none with --opt"},
 		number("lr-mult", 0, 1e-9, 1e6, "`F` rate of the kept part, as a multiple of the new layers'", "1"),
 		number("layer-decay", 0, 1e-9, 1.000001, "`F` rate of each layer, as a share of the next one's", "1"),
 		word("schedule", "course of the learning rate", "cosine", optim.Schedules...),

@@ -30,7 +30,7 @@ func lossFlag(usage string) *cli.StringSliceFlag {
 
 // targetsFlag is --targets.
 func targetsFlag() *cli.StringSliceFlag {
-	return &cli.StringSliceFlag{Name: "targets", Usage: "`COLUMN,…` the columns of a .csv to learn", DefaultText: "label; with --loss bce or mse all but the path's"}
+	return &cli.StringSliceFlag{Name: "targets", Usage: "`COLUMN,...` the columns of a .csv to learn", DefaultText: "label; with --loss bce or mse all but the path's"}
 }
 
 // named takes NAME=VALUE apart; without a name it is "".

@@ -1,8 +1,10 @@
 package report_test
 
 import (
+	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"graft/finetune/report"
 )
@@ -40,4 +42,21 @@ func ExampleTerminal() {
 	//     └──┬─────────┬─────────┬─────────┬─────────┬─────────┬──
 	//        0         1         2         3         4         5
 	//    ● first n layers frozen   ╌ from scratch 90.0 ± 1.5
+}
+
+// The page of a run: what is absent is left out.
+func ExampleRun_HTML() {
+	r := report.Run{Title: "Tags", Measure: report.MAP, Epochs: []report.Epoch{{N: 1, TrainLoss: 0.7, TrainScore: math.NaN(), ValLoss: 0.6, ValScore: 0.8125}},
+		Heads: []report.Head{{Labels: true, Scores: []report.ClassScore{{Name: "red", Images: 3, AP: 0.9, F1: 0.8}}}}}
+	for _, f := range r.Figures() {
+		fmt.Println(f.Name)
+	}
+	var page strings.Builder
+	err := r.HTML(&page)
+	fmt.Println(strings.Contains(page.String(), "81.2 %"), err)
+	// Output:
+	// loss
+	// mean_average_precision
+	// classes
+	// true <nil>
 }
