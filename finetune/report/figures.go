@@ -67,22 +67,23 @@ func (r Run) Figures() []Figure {
 
 // figures are the pictures of what a head tells.
 func (h Head) figures(add func(name, title string, p *plot.Plot, keys []key, height vg.Length)) {
-	file, of := "", ""
+	file, of := "", func(title string) string { return title }
 	if h.Name != "" {
-		file, of = "_"+FileName(h.Name), h.Name+": "
+		file = "_" + FileName(h.Name)
+		of = func(title string) string { return h.Name + ": " + strings.ToLower(title[:1]) + title[1:] }
 	}
 	if n := len(h.Classes); n > 1 && len(h.Confusion) == n && n <= widestMatrix {
-		add("confusion"+file, of+"images of a class (row) called a class (column)", confusionPlot(h.Classes, h.Confusion), nil, 1.6+vg.Length(min(n, 20))*0.22)
+		add("confusion"+file, of("Images of a class (row) called a class (column)"), confusionPlot(h.Classes, h.Confusion), nil, 1.6+vg.Length(min(n, 20))*0.22)
 	}
 	if n := len(h.Answers); n > 0 && n == len(h.Classes) {
-		add("answers"+file, of+"images called each class", barPlot(n, 0, func(i int) (string, float64) { return h.Classes[i], float64(h.Answers[i]) }), nil, barsHeight(n))
+		add("answers"+file, of("Images called each class"), barPlot(n, 0, func(i int) (string, float64) { return h.Classes[i], float64(h.Answers[i]) }), nil, barsHeight(n))
 	}
 	if n := len(h.Scores); n > 0 {
-		title, share := "recall of each class, %", func(s ClassScore) float64 { return s.Recall }
+		title, share := "Recall of each class, %", func(s ClassScore) float64 { return s.Recall }
 		if h.Labels {
-			title, share = "average precision of each label, %", func(s ClassScore) float64 { return s.AP }
+			title, share = "Average precision of each label, %", func(s ClassScore) float64 { return s.AP }
 		}
-		add("classes"+file, of+title, barPlot(n, 100, func(i int) (string, float64) { return h.Scores[i].Name, 100 * share(h.Scores[i]) }), nil, barsHeight(n))
+		add("classes"+file, of(title), barPlot(n, 100, func(i int) (string, float64) { return h.Scores[i].Name, 100 * share(h.Scores[i]) }), nil, barsHeight(n))
 	}
 	for i, v := range h.Values {
 		add(fmt.Sprintf("values%s_%d", file, i+1), v.Name+": the answers over the truth", scatterPlot(v.Truth, v.Guess), nil, 4.2)
@@ -222,7 +223,7 @@ func (b bars) Plot(c draw.Canvas, _ *plot.Plot) {
 
 func decimalsOf(v float64) int {
 	switch {
-	case v >= 10 || v == 0:
+	case v >= 10 || v == 0 || v == math.Trunc(v):
 		return 0
 	case v >= 1:
 		return 1
