@@ -22,7 +22,7 @@ func Curves(w io.Writer, epochs []Epoch, m Measure, title string) error {
 	}
 	x, loss, score := m.course(epochs)
 	img, body := canvas(9, 4.25, title, keysOf(loss, score))
-	panels := [][]*plot.Plot{{panel("loss", x, loss, math.Inf(1)), panel(m.of().title, x, score, m.of().most)}}
+	panels := [][]*plot.Plot{{panel("loss", x, loss, math.Inf(1)), panel(m.of().axis, x, score, m.of().most)}}
 	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 24}
 	for i, c := range plot.Align(panels, tiles, body)[0] {
 		panels[0][i].Draw(c)

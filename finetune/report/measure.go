@@ -18,21 +18,21 @@ const (
 
 // measured is how a measure is called and drawn.
 type measured struct {
-	title, file, column, tag string
-	scale                    float64 // in pictures
-	most                     float64
+	title, axis, file, column, tag string
+	scale                          float64 // in pictures
+	most                           float64
 }
 
 func (m Measure) of() measured {
 	switch m {
 	case MAP:
-		return measured{"Mean average precision, %", "mean_average_precision", "map", "map", 100, 100}
+		return measured{"Mean average precision, %", "mean average precision, %", "mean_average_precision", "map", "map", 100, 100}
 	case R2:
-		return measured{"R², share of the variance explained", "r2", "r2", "r2", 1, 1}
+		return measured{"R², share of the variance explained", "R²", "r2", "r2", "r2", 1, 1}
 	case Mean:
-		return measured{"Mean score of the heads", "score", "score", "score", 1, 1}
+		return measured{"Mean score of the heads", "mean score", "score", "score", "score", 1, 1}
 	}
-	return measured{"Top-1 accuracy, %", "accuracy", "acc", "top1", 100, 100}
+	return measured{"Top-1 accuracy, %", "top-1 accuracy, %", "accuracy", "acc", "top1", 100, 100}
 }
 
 // Name is the measure in a word.
