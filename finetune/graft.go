@@ -349,7 +349,8 @@ func (p *Plan) describe(c Config) error {
 		value any
 		not   bool
 	}{{LabelsKey, p.Classes, false}, {HeadsKey, p.Heads, onlyClasses(p.Heads)}, {LineageKey, append(history, entry), false}, {InputKey, p.Preprocess, p.arrays}} {
-		if e.not {
+		if e.not { // nor what an earlier training has left there
+			onnx.DeleteMetadata(p.Model, e.key)
 			continue
 		}
 		b, err := json.Marshal(e.value)

@@ -33,6 +33,9 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 		return p, nil
 	}
 	c := r.Plan.Config
+	if c.Head != "keep" && c.Head != "redraw" { // the outputs are new ones
+		c.Output = ""
+	}
 	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers})
 	if err != nil {
 		return nil, err
