@@ -81,12 +81,13 @@ func keysOf(pictures ...[]Series) (keys []key) {
 	return keys
 }
 
-// best is the number of the epoch of the best validation score; 0 without one.
+// best is the number of the epoch of the best validation score, of equal ones that of the
+// least loss; 0 without one.
 func best(epochs []Epoch) (n int) {
-	most := math.Inf(-1)
+	most, least := math.Inf(-1), 0.0
 	for _, e := range epochs {
-		if e.ValScore > most {
-			most, n = e.ValScore, e.N
+		if e.ValScore > most || e.ValScore == most && e.ValLoss < least {
+			most, least, n = e.ValScore, e.ValLoss, e.N
 		}
 	}
 	return n

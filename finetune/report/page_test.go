@@ -89,6 +89,22 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+func TestBest(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		scores, losses []float64
+		want           int
+	}{{[]float64{0.5, 0.9, 0.9, 0.9}, []float64{1, 0.5, 0.4, 0.45}, 3}, {[]float64{-3, -2}, []float64{1, 1}, 2}, {[]float64{nan, nan}, []float64{nan, nan}, 0}} {
+		var e []Epoch
+		for i := range c.scores {
+			e = append(e, Epoch{N: i + 1, ValScore: c.scores[i], ValLoss: c.losses[i]})
+		}
+		if got := best(e); got != c.want {
+			t.Errorf("%v %v: epoch %d, want %d", c.scores, c.losses, got, c.want)
+		}
+	}
+}
+
 // TestPageIsWhole: the page is self-contained, escapes names, has no script, and an empty
 // run has one too.
 func TestPageIsWhole(t *testing.T) {
