@@ -105,6 +105,9 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	if d.Val != nil {
 		fact("validation images", strconv.Itoa(d.Val.Len()))
 	}
+	if plan.Preprocess.Height > 0 {
+		fact("input", plan.Preprocess.String())
+	}
 	fact("cut at", plan.Cut)
 	fact("learnt tensors", strconv.Itoa(len(plan.Last().Learning.Params)))
 	fact("optimizer", c.Optimizer.Name)

@@ -80,6 +80,9 @@ func (t *trainingView) watch(c *cli.Context, config *finetune.Config) error {
 func (t *trainingView) plan(p *finetune.Plan) {
 	t.epochs, t.measure = p.Config.Epochs, report.Measure(p.Metric())
 	t.u.infof("%s", t.intro)
+	if p.Preprocess.Height > 0 {
+		t.u.infof("input: %s", p.Preprocess)
+	}
 	for _, c := range p.Choices {
 		t.u.infof("--%s %s: %s", c.Name, c.Value, c.Why)
 	}
