@@ -124,7 +124,7 @@ func (s *Set) tell(h Head, header []string, at []int, lines []line) error {
 		if len(known) != len(at) {
 			h.Classes = pick(header, at)
 		}
-	case h.Kind == Labels && (len(at) > 1 || strings.EqualFold(header[at[0]], first(known))):
+	case h.Kind == Labels && (len(at) > 1 || len(known) == 1 && strings.EqualFold(header[at[0]], known[0]) && marks(lines, at[0])):
 		h.Classes = pick(header, at)
 	default:
 		divide := dividers(lines, at[0])
@@ -142,7 +142,7 @@ func (s *Set) tell(h Head, header []string, at []int, lines []line) error {
 			}
 			names = append(names, cells[i]...)
 		}
-		if known == nil {
+		if known == nil || len(known) == 1 && strings.EqualFold(header[at[0]], known[0]) { // the column, not its names
 			h.Classes = sortClasses(names)
 		}
 		if len(h.Classes) == 0 || h.Kind == Class && len(h.Classes) < 2 {
@@ -182,11 +182,14 @@ func (s *Set) tell(h Head, header []string, at []int, lines []line) error {
 	return nil
 }
 
-func first(names []string) string {
-	if len(names) == 0 {
-		return ""
+// marks says whether a column holds 0 and 1 alone.
+func marks(lines []line, at int) bool {
+	for _, l := range lines {
+		if _, err := cellNumber(l.cells[at], Labels); err != nil {
+			return false
+		}
 	}
-	return names[0]
+	return true
 }
 
 func pick(header []string, at []int) (names []string) {
