@@ -33,7 +33,7 @@ func Example() {
 	})
 	check(err)
 	check(onnx.WriteFile(written, r.Best, onnx.WriteOptions{}))
-	fmt.Println(r.Plan.Classes, r.BestEpoch().ValTop1 > 0.9)
+	fmt.Println(r.Plan.Classes, r.BestEpoch().ValScore > 0.9)
 
 	// Output:
 	// [5 6 7 8 9] true

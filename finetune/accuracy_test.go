@@ -105,7 +105,7 @@ func trainHeads(t *testing.T, m *onnx.ModelProto, d *data.Data, c Config, seeds 
 			}
 		}
 		g.close()
-		best = append(best, run.result.BestEpoch().ValTop1)
+		best = append(best, run.result.BestEpoch().ValScore)
 	}
 	return best
 }
@@ -127,8 +127,8 @@ func TestAdviceIsRight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		advised, trained = append(advised, p.Top1), append(trained, r.BestEpoch().ValTop1)
-		t.Logf("cut %d: advised %.4f, trained %.4f", p.N, p.Top1, r.BestEpoch().ValTop1)
+		advised, trained = append(advised, p.Top1), append(trained, r.BestEpoch().ValScore)
+		t.Logf("cut %d: advised %.4f, trained %.4f", p.N, p.Top1, r.BestEpoch().ValScore)
 	}
 	if r := spearman(advised, trained); !(r >= 0.8) {
 		t.Errorf("rank correlation %.3f, want 0.8 or more", r)
@@ -165,12 +165,12 @@ func TestAccuracyEverythingTuned(t *testing.T) {
 	r, err := Train(context.Background(), m, d.Train, d.Val, Config{
 		Freeze: "0", Epochs: 10, Batch: 32, Schedule: "cosine", BatchNorm: "batch", Augment: "light", Preprocess: &resnet20Input,
 		Optimizer: optim.Settings{Name: "sgd", LR: 0.02, Momentum: 0.9, WeightDecay: 1e-4},
-		OnEpoch:   func(e Epoch) { t.Logf("epoch %d: top-1 %.4f, %.1f s", e.N, e.ValTop1, e.Seconds) },
+		OnEpoch:   func(e Epoch) { t.Logf("epoch %d: top-1 %.4f, %.1f s", e.N, e.ValScore, e.Seconds) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b := r.BestEpoch(); !(b.ValTop1 >= 0.71) {
-		t.Errorf("best top-1 %.4f, want 0.71 or more", b.ValTop1)
+	if b := r.BestEpoch(); !(b.ValScore >= 0.71) {
+		t.Errorf("best top-1 %.4f, want 0.71 or more", b.ValScore)
 	}
 }

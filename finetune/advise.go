@@ -38,6 +38,9 @@ func Advise(ctx context.Context, m *onnx.ModelProto, train, val *data.Set, c Con
 		return nil, failf("give a validation set, or a share by --val", "without validation there is nothing to compare cut points by")
 	}
 	c.Augment, c.Mixup, c.CutMix = "none", 0, 0
+	if !onlyClasses(headsOf(train)) {
+		return nil, failf("cut where the classes of its first task are told best", "cut points are compared by heads that tell classes apart")
+	}
 	p, err := Graft(m, train, c)
 	if err != nil {
 		return nil, err
@@ -69,7 +72,7 @@ func Advise(ctx context.Context, m *onnx.ModelProto, train, val *data.Set, c Con
 		a.Points = append(a.Points, one)
 	}
 	t.report("heads", len(points), len(points))
-	a.decide(p.Config, s, train.Len())
+	a.decide(p.Config, s, train)
 	return a, nil
 }
 
@@ -179,7 +182,7 @@ func (t *training) headOn(ctx context.Context, point graph.CutPoint, train, val 
 		}
 	}
 	last := one.result.Epochs[len(one.result.Epochs)-1]
-	r.Top1, r.Loss = last.ValTop1, last.ValLoss
+	r.Top1, r.Loss = last.ValScore, last.ValLoss
 	return r, nil
 }
 
@@ -196,7 +199,7 @@ func headAlone(width, classes int, seed uint64) (*onnx.ModelProto, error) {
 }
 
 // decide takes the best point, of equal ones that of the smallest loss.
-func (a *Advice) decide(c Config, s *graph.Structure, images int) {
+func (a *Advice) decide(c Config, s *graph.Structure, train *data.Set) {
 	best := slices.MaxFunc(a.Points, func(x, y AdvisedPoint) int {
 		switch {
 		case x.Top1 < y.Top1 || x.Top1 == y.Top1 && x.Loss > y.Loss:
@@ -210,7 +213,7 @@ func (a *Advice) decide(c Config, s *graph.Structure, images int) {
 	c.Freeze, c.UnfreezeAt, c.Epochs = "auto", 0, 0
 	a.Freeze = "all"
 	a.Why = fmt.Sprintf("a head on cut point %d tells %.1f %% of the validation images right, the most", best.N, 100*best.Top1)
-	if choices, err := choose(&c, s, best.Tensor, images, false); err == nil && (c.UnfreezeAt > 0 || c.Freeze == "0") {
+	if choices, err := choose(&c, s, best.Tensor, train, false); err == nil && (c.UnfreezeAt > 0 || c.Freeze == "0") {
 		a.Freeze = "auto"
 		for _, ch := range choices {
 			if ch.Name == "freeze" || ch.Name == "unfreeze-at" {

@@ -142,7 +142,10 @@ func standardise(train, val *features) standard {
 	s := standard{make([]float32, w), make([]float32, w)}
 	for k := range w {
 		s.mean[k] = float32(sum[k] / n)
-		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6 // a feature that never varies stays 0
+		s.deviation[k] = float32(math.Sqrt(squares[k]/n)) + 1e-6
+		if s.deviation[k] < 2e-6 { // it never varies: it is 0, and so is its weight in the end
+			s.deviation[k] = float32(math.Inf(1))
+		}
 	}
 	all := [][]float32{train.plain, train.mirrored}
 	if val != nil {
@@ -170,23 +173,22 @@ func (s standard) fold(w, b []float32) {
 	}
 }
 
-// firstGemm names the weight and bias of the Gemm of a new head that reads the
-// frontier, through a Dropout if there is one; ok is false where another operator does.
-func (p *Plan) firstGemm(ph *Phase) (weight, bias string, ok bool) {
-	at := ph.Frontier
-	for range 2 {
-		for _, n := range p.Model.GetGraph().GetNode() {
-			if len(n.GetInput()) == 0 || n.GetInput()[0] != at {
-				continue
-			}
-			switch n.GetOpType() {
-			case "Gemm":
-				return n.GetInput()[1], n.GetInput()[2], true
-			case "Dropout":
-				at = n.GetOutput()[0]
-			}
-			break
+// firstGemms names the weight and bias of each Gemm of new heads that reads the frontier,
+// through a Dropout if there is one; none where another operator does.
+func (p *Plan) firstGemms(ph *Phase) (gemms [][2]string) {
+	reads := map[string]bool{ph.Frontier: true}
+	for _, n := range p.Model.GetGraph().GetNode() {
+		if len(n.GetInput()) == 0 || !reads[n.GetInput()[0]] {
+			continue
+		}
+		switch n.GetOpType() {
+		case "Gemm":
+			gemms = append(gemms, [2]string{n.GetInput()[1], n.GetInput()[2]})
+		case "Dropout":
+			reads[n.GetOutput()[0]] = true
+		default:
+			return nil
 		}
 	}
-	return "", "", false
+	return gemms
 }

@@ -44,7 +44,7 @@ func (c *Checkpoint) Epochs() []Epoch { return slices.Clone(c.epochs) }
 // numbers as little-endian float32, and the SHA-256 of all before it.
 const (
 	checkpointMagic   = "graft checkpoint "
-	checkpointVersion = "1\n"
+	checkpointVersion = "2\n"
 )
 
 // checkpointHeader describes the numbers that follow it.
@@ -87,9 +87,9 @@ type storedPosition struct {
 }
 
 type storedEpoch struct {
-	N                                                   int
-	TrainLoss, TrainTop1, ValLoss, ValTop1, LR, Seconds exact
-	Best                                                bool
+	N                                                     int
+	TrainLoss, TrainScore, ValLoss, ValScore, LR, Seconds exact
+	Best                                                  bool
 }
 
 // parts are the tensors of a checkpoint in the order of the file.
@@ -130,7 +130,7 @@ func (c *Checkpoint) WriteTo(w io.Writer) (int64, error) {
 	h := checkpointHeader{Identity: c.Identity, Averaged: c.averaged, Solver: c.solver.Step, SameBest: c.sameBest(),
 		At: storedPosition{a.Phase, a.Epoch, a.Taken, a.Step, a.Seen, a.Right, exact(a.Loss), exact(a.LR), exact(a.Seconds)}}
 	for _, e := range c.epochs {
-		h.Epochs = append(h.Epochs, storedEpoch{e.N, exact(e.TrainLoss), exact(e.TrainTop1), exact(e.ValLoss), exact(e.ValTop1), exact(e.LR), exact(e.Seconds), e.Best})
+		h.Epochs = append(h.Epochs, storedEpoch{e.N, exact(e.TrainLoss), exact(e.TrainScore), exact(e.ValLoss), exact(e.ValScore), exact(e.LR), exact(e.Seconds), e.Best})
 	}
 	var numbers [][]float32
 	h.Tensors, numbers = c.parts()
@@ -226,7 +226,7 @@ func (h *checkpointHeader) checkpoint(numbers []byte) (*Checkpoint, error) {
 	c := &Checkpoint{Identity: h.Identity, averaged: h.Averaged, solver: optim.State{Step: h.Solver},
 		at: position{a.Phase, a.Epoch, a.Taken, a.Step, sums{a.Seen, a.Right, float64(a.Loss), float64(a.LR), float64(a.Seconds)}}}
 	for _, e := range h.Epochs {
-		c.epochs = append(c.epochs, Epoch{e.N, float64(e.TrainLoss), float64(e.TrainTop1), float64(e.ValLoss), float64(e.ValTop1), float64(e.LR), float64(e.Seconds), e.Best})
+		c.epochs = append(c.epochs, Epoch{e.N, float64(e.TrainLoss), float64(e.TrainScore), float64(e.ValLoss), float64(e.ValScore), float64(e.LR), float64(e.Seconds), e.Best})
 	}
 	var outputs map[string][]float32
 	groups := map[string]*map[string][]float32{"state": &c.state, "average": &c.average, "values": &c.values, "best": &c.best, "outputs": &outputs}

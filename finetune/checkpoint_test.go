@@ -165,7 +165,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 // TestCheckpointEveryByte: whatever any one byte of a checkpoint is changed to is found.
 func TestCheckpointEveryByte(t *testing.T) {
 	file := encoded(t, &Checkpoint{Identity: map[string]string{"model": "m"}, at: position{Epoch: 1, Step: 2},
-		epochs: []Epoch{{N: 1, TrainLoss: 0.5, ValTop1: 0.75, Best: true}}, state: map[string][]float32{"w": {1, 2, 3}},
+		epochs: []Epoch{{N: 1, TrainLoss: 0.5, ValScore: 0.75, Best: true}}, state: map[string][]float32{"w": {1, 2, 3}},
 		values: map[string][]float32{"w": {1, 2, 3}}, solver: optim.State{Step: 2, Moments: [][2][]float32{{{0.25, 0.5, 1}}}}})
 	if _, err := ReadCheckpoint(file); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package finetune
 import (
 	"fmt"
 
+	"graft/finetune/data"
 	"graft/graph"
 )
 
@@ -29,6 +30,7 @@ const (
 type chooser struct {
 	*Config
 	images  int
+	classes bool // an image is of one class
 	params  int  // below the cut
 	norm    bool // there are BatchNormalizations that can learn
 	kept    bool // anything is kept
@@ -42,8 +44,9 @@ func (h *chooser) say(name string, value any, why string, args ...any) {
 
 // choose fills in what the configuration leaves open for a model that is cut at a
 // tensor, and returns what it chose.
-func choose(c *Config, s *graph.Structure, cut string, images int, gray bool) ([]Choice, error) {
-	h := &chooser{Config: c, images: images, norm: s.HasBatchNorm(), kept: cut != "", gray: gray}
+func choose(c *Config, s *graph.Structure, cut string, train *data.Set, gray bool) ([]Choice, error) {
+	norms, _ := s.BatchNorms()
+	h := &chooser{Config: c, images: train.Len(), classes: onlyClasses(headsOf(train)), norm: norms > 0, kept: cut != "", gray: gray}
 	above, err := s.Learning(graph.Freezing{Below: cut})
 	if err != nil {
 		return nil, err
@@ -142,7 +145,7 @@ func (h *chooser) optimizer() {
 				h.DecayExclude = []string{"norm", "bias"}
 			}
 		}
-		if h.LabelSmoothing == 0 && !h.frozen() {
+		if h.LabelSmoothing == 0 && !h.frozen() && h.classes {
 			h.LabelSmoothing = chosenSmoothing
 			h.say("label-smoothing", chosenSmoothing, "fine-tuned networks grow too sure of few images")
 		}

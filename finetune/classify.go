@@ -3,7 +3,10 @@ package finetune
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"graft/finetune/data"
 	"graft/graph"
@@ -12,12 +15,13 @@ import (
 
 // Classifier runs a written model on images.
 type Classifier struct {
-	Labels     []string
+	Heads      []Head
+	Labels     []string // of classes, labels or numbers: the names of all outputs, side by side
 	Preprocess data.Preprocess
 
 	program *graph.Program
 	batch   int
-	softmax bool // the model gives logits
+	logits  bool // of classes; else their probabilities
 	workers int
 }
 
@@ -36,25 +40,33 @@ type ClassifierConfig struct {
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
 	setDefault(&c.Batch, 32)
 	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
+	m, heads, err := withHeads(m, c.Output)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{}
 	in := Config{Preprocess: c.Preprocess, Output: c.Output}
 	if c.Data != nil {
 		in.arrays = arraysOf(c.Data)
 	}
-	m, err := p.prepareInput(m, in)
-	if err != nil {
+	if m, err = p.prepareInput(m, in); err != nil {
 		return nil, err
 	}
 	s, err := graph.Analyse(m, o)
 	if err != nil {
 		return nil, err
 	}
-	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, softmax: !s.EndsInSoftmax(), workers: c.Workers}
+	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, logits: !s.EndsInSoftmax(), workers: c.Workers}
 	if s.Classes() < 1 || numel(s.OutputShape()) != s.Classes() {
 		return nil, failf("", "the output has shape %v, a classifier's is [N,C]", s.OutputShape())
 	}
-	if k.Labels, err = StoredLabels(m, s.Classes()); err != nil {
-		return nil, err
+	if k.Heads = heads; heads == nil {
+		if k.Heads, err = StoredHeads(m, s.Classes()); err != nil {
+			return nil, err
+		}
+	}
+	if k.Labels = columnsOf(k.Heads); len(k.Labels) != s.Classes() {
+		return nil, failf("", "metadata %s names %d outputs, the model has %d", HeadsKey, len(k.Labels), s.Classes())
 	}
 	var want []string
 	if c.Output != "" {
@@ -64,10 +76,31 @@ func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) 
 	return k, err
 }
 
+// withHeads reads what heads a model carries, nil for a classifier's one, and joins the
+// outputs of several.
+func withHeads(m *onnx.ModelProto, output string) (*onnx.ModelProto, []Head, error) {
+	if _, ok := onnx.Metadata(m, HeadsKey); !ok {
+		return m, nil, nil
+	}
+	heads, err := StoredHeads(m, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if output != "" {
+		heads = slices.DeleteFunc(heads, func(h Head) bool { return h.Output != output })
+		return m, heads, nil
+	}
+	if len(heads) > 1 {
+		m, err = graph.Join(m)
+	}
+	return m, heads, err
+}
+
 // Close ends the classifier's threads.
 func (k *Classifier) Close() { k.program.Close() }
 
-// Scores calls f with the raw output and the class probabilities of each image of a set, in order.
+// Scores calls f with the raw outputs of each image of a set, in order, and with what they
+// mean: the probabilities of classes or labels, the numbers.
 func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw []float32, probability []float64) error) error {
 	classes, at := len(k.Labels), 0
 	in := images{set: s, pre: k.Preprocess, workers: k.workers}
@@ -83,24 +116,13 @@ func (k *Classifier) Scores(ctx context.Context, s *data.Set, f func(i int, raw 
 		y, _ := k.program.Output(0).Floats()
 		for i := range n {
 			raw := y[i*classes : (i+1)*classes]
-			if err := f(at, raw, k.probabilities(raw)); err != nil {
+			if err := f(at, raw, meaning(k.Heads, raw, k.logits)); err != nil {
 				return err
 			}
 			at++
 		}
 		return nil
 	})
-}
-
-func (k *Classifier) probabilities(raw []float32) []float64 {
-	if k.softmax {
-		return softmax(raw)
-	}
-	p := make([]float64, len(raw))
-	for i, v := range raw {
-		p[i] = float64(v)
-	}
-	return p
 }
 
 // Guess is one class that an image may show.
@@ -110,14 +132,90 @@ type Guess struct {
 	Probability float64 `json:"probability"`
 }
 
-// Top returns the n likeliest classes, likeliest first.
-func (k *Classifier) Top(probability []float64, n int) []Guess {
+// top is the n likeliest of classes or labels, the likeliest first.
+func top(names []string, probability []float64, n int) []Guess {
 	order := ranked(probability)
 	var r []Guess
 	for _, i := range order[:min(max(n, 1), len(order))] {
-		r = append(r, Guess{k.Labels[i], i, probability[i]})
+		r = append(r, Guess{names[i], i, probability[i]})
 	}
 	return r
+}
+
+// Answer is what one head tells of an image.
+type Answer struct {
+	Head    string   `json:"head,omitempty"`    // its name; "" of an only one
+	Classes []Guess  `json:"classes,omitempty"` // the likeliest first
+	Labels  []Guess  `json:"labels,omitempty"`  // the likeliest first; it has those of 0.5 and more
+	Values  []Number `json:"values,omitempty"`
+}
+
+// Number is a number that a head tells.
+type Number struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+// Answers are what each head tells of an image, from what Scores gives: the n likeliest
+// classes or labels, all numbers.
+func (k *Classifier) Answers(p []float64, n int) []Answer {
+	var list []Answer
+	for _, h := range k.Heads {
+		mine := p[:len(h.Classes)]
+		p = p[len(mine):]
+		a := Answer{Head: h.Name}
+		for i, v := range mine {
+			if h.Kind == data.Values {
+				a.Values = append(a.Values, Number{h.Classes[i], v})
+			}
+		}
+		switch h.Kind {
+		case data.Class:
+			a.Classes = top(h.Classes, mine, n)
+		case data.Labels:
+			a.Labels = top(h.Classes, mine, n)
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// Called are the numbers of the class, or of the labels, that an image is said to have.
+func (a Answer) Called() (list []int) {
+	if len(a.Classes) > 0 {
+		return []int{a.Classes[0].Index}
+	}
+	for _, g := range a.Labels {
+		if g.Probability >= 0.5 {
+			list = append(list, g.Index)
+		}
+	}
+	return list
+}
+
+// Probability is that of the class, or of the label, that is likeliest; NaN of numbers.
+func (a Answer) Probability() float64 {
+	for _, g := range slices.Concat(a.Classes, a.Labels) {
+		return g.Probability
+	}
+	return math.NaN()
+}
+
+// Text is the answer in words.
+func (a Answer) Text() string {
+	var parts []string
+	for i, g := range slices.Concat(a.Classes, a.Labels) {
+		if i == 0 && a.Classes != nil || a.Labels != nil && g.Probability >= 0.5 {
+			parts = append(parts, g.Class)
+		}
+	}
+	for _, v := range a.Values {
+		parts = append(parts, v.Name+" "+strconv.FormatFloat(v.Value, 'g', 4, 64))
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // ranked orders the classes by falling probability, equal ones by number.

@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,8 @@ type Config struct {
 	// Head is what comes above the cut: "linear" (default), "mlp:H1,H2", "keep" (the
 	// model's own last layers go on learning) or "redraw" (they get new weights).
 	Head    string
-	Dropout float64 // before the head's last layer
+	Heads   map[string]string // the same for single heads of a set that has several, by their names
+	Dropout float64           // before the head's last layer
 
 	// Freeze fixes everything up to a cut point: "all" (the whole kept part), "0"
 	// (nothing), or as After; "auto" (default) is chosen.
@@ -101,6 +103,7 @@ type Config struct {
 	OnData func(train, val []data.Sum) error
 
 	arrays *[3]int // the shape of float32 arrays; nil for images
+	adapt  bool    // the network to the channels of the data
 }
 
 // Step is the record of one change of the weights.
@@ -113,14 +116,14 @@ type Step struct {
 
 // Epoch is the record of one pass over the training images. What was not measured is NaN.
 type Epoch struct {
-	N         int // from 1
-	TrainLoss float64
-	TrainTop1 float64 // share of the images whose label won, during training
-	ValLoss   float64
-	ValTop1   float64
-	LR        float64
-	Seconds   float64
-	Best      bool // the best so far by validation
+	N          int // from 1
+	TrainLoss  float64
+	TrainScore float64 // by Plan.Metric, during training; of classes alone
+	ValLoss    float64
+	ValScore   float64
+	LR         float64
+	Seconds    float64
+	Best       bool // the best so far by validation
 }
 
 // Error is something the user can change.
@@ -188,6 +191,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if _, _, err := parseHead(c.Head); err != nil {
 		return c, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Heads)) {
+		if kind, _, err := parseHead(c.Heads[name]); err != nil {
+			return c, err
+		} else if kind != "linear" && kind != "mlp" {
+			return c, failf("use linear or mlp:H1,H2", "head %q of several cannot be %q", name, kind)
+		}
 	}
 	return c, c.checkNumbers()
 }

@@ -14,6 +14,13 @@
 // few images and many parameters, freeze), how long, by which optimizer, at what rate,
 // from how varied images. Plan.Choices says what was chosen and why; what is given counts.
 //
+// # Heads
+//
+// What a set tells of its images decides what is learnt: one class by cross-entropy, any of
+// several labels by binary cross-entropy, numbers by squared errors, or several of these by a
+// head each on the same features. Plan.Metric says what the scores are. Numbers are learnt
+// as they lie about their mean, by their deviation, which is folded into the head's last Gemm.
+//
 // # Phases
 //
 // A training has one phase, or with UnfreezeAt two. The head of two phases learns alone

@@ -10,8 +10,8 @@ import (
 
 // Folds is a cross-validation: how well trainings do on what they have not seen.
 type Folds struct {
-	Top1   []float64 `json:"top1"`   // of each fold's last epoch
-	Mean   float64   `json:"mean"`   // of Top1
+	Scores []float64 `json:"scores"` // of each fold's last epoch, by Plan.Metric
+	Mean   float64   `json:"mean"`   // of Scores
 	Spread float64   `json:"spread"` // its standard deviation
 }
 
@@ -31,12 +31,12 @@ func CrossValidate(ctx context.Context, m *onnx.ModelProto, set *data.Set, k int
 		if err != nil {
 			return nil, err
 		}
-		f.Top1 = append(f.Top1, r.Epochs[len(r.Epochs)-1].ValTop1)
+		f.Scores = append(f.Scores, r.Epochs[len(r.Epochs)-1].ValScore)
 	}
-	for _, v := range f.Top1 {
+	for _, v := range f.Scores {
 		f.Mean += v / float64(k)
 	}
-	for _, v := range f.Top1 {
+	for _, v := range f.Scores {
 		f.Spread += (v - f.Mean) * (v - f.Mean) / float64(k-1)
 	}
 	f.Spread = math.Sqrt(f.Spread)

@@ -12,14 +12,14 @@ func TestCrossValidate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Top1) != 4 || !(f.Spread > 0) {
+	if len(f.Scores) != 4 || !(f.Spread > 0) {
 		t.Fatalf("%+v", f)
 	}
 	r, err := Train(context.Background(), base(t), tr, va, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Epochs[11].ValTop1; got < f.Mean-0.15 || got > f.Mean+0.15 {
+	if got := r.Epochs[11].ValScore; got < f.Mean-0.15 || got > f.Mean+0.15 {
 		t.Errorf("cross-validation says %.3f, other images %.3f", f.Mean, got)
 	}
 	if _, err := CrossValidate(context.Background(), base(t), tr, 1, c); err == nil {

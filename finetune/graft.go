@@ -17,14 +17,17 @@ type Plan struct {
 	Phases     []Phase          // of the training, one after the other
 	Preprocess data.Preprocess
 	Cut        string // the tensor the kept part ends in
-	Classes    []string
+	Heads      []Head
+	Classes    []string // or labels, or numbers: the names of all outputs, side by side
 	Choices    []Choice // what was not given
+	Notes      []string // about the model
 	Warnings   []string // what the user should know
 	Config     Config   // with all that was chosen
 
-	structure *graph.Structure
-	frozen    string // the tensor that Config.Freeze names
-	arrays    bool   // the inputs come as they are; Preprocess is empty
+	structure *graph.Structure // of the joined model
+	scaled    []scaled         // of each head
+	frozen    string           // the tensor that Config.Freeze names
+	arrays    bool             // the inputs come as they are; Preprocess is empty
 }
 
 // Graft prepares a model for training on a set: it cuts it, adds or redraws its head,
@@ -34,12 +37,13 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(train.Classes) < 2 {
-		return nil, failf("", "%d classes, want 2 or more", len(train.Classes))
-	}
-	c.arrays = arraysOf(train)
+	c.arrays, c.adapt = arraysOf(train), true
 	o := graph.Options{Output: c.Output}
-	p := &Plan{Classes: train.Classes}
+	p := &Plan{Heads: headsOf(train)}
+	p.Classes = columnsOf(p.Heads)
+	if err := p.checkHeads(c); err != nil {
+		return nil, err
+	}
 	if m, err = p.prepareInput(m, c); err != nil {
 		return nil, err
 	}
@@ -54,10 +58,11 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
-	if p.Choices, err = choose(&c, s, p.Cut, train.Len(), p.Preprocess.Channels == "gray"); err != nil {
+	adapted := p.Choices
+	if p.Choices, err = choose(&c, s, p.Cut, train, p.Preprocess.Channels == "gray"); err != nil {
 		return nil, err
 	}
-	p.Choices = append(p.Choices, resize...)
+	p.Choices = append(append(adapted, p.Choices...), resize...)
 	if p.frozen, err = frozenTensor(s, c, p.Cut); err != nil {
 		return nil, err
 	}
@@ -68,10 +73,17 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if c.Head == "keep" || c.Head == "redraw" {
 		o.Output = c.Output
 	}
-	if p.structure, err = graph.Analyse(p.Model, o); err != nil {
+	joined, err := p.joined(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	if p.structure, err = graph.Analyse(joined, o); err != nil {
 		return nil, err
 	}
 	if err := p.divide(c); err != nil {
+		return nil, err
+	}
+	if err := p.scale(train, c); err != nil {
 		return nil, err
 	}
 	if p.Model, err = graph.SeparateStatistics(p.Model, p.Last().Learning); err != nil {
@@ -88,8 +100,16 @@ func (p *Plan) warn() {
 	if n := len(last.Learning.BatchStatistics); n > 0 && c.Batch < 8 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%d BatchNormalizations take their statistics from batches of %d, which are too few to be steady; --bn frozen keeps the stored ones", n, c.Batch))
 	}
-	if c.BatchNorm == "batch" && !p.structure.HasBatchNorm() {
+	kept, folded := p.structure.BatchNorms()
+	if c.BatchNorm == "batch" && kept == 0 {
 		p.Warnings = append(p.Warnings, "--bn batch has no effect: the model has no BatchNormalization, or its exporter folded them into the convolutions")
+	}
+	if folded > 0 {
+		note := fmt.Sprintf("%d BatchNormalizations are folded into their convolutions by the model's exporter", folded)
+		if last.Frozen != p.Cut {
+			note += ": these learn as plain convolutions, without statistics; an export in training mode keeps them apart"
+		}
+		p.Notes = append(p.Notes, note)
 	}
 }
 
@@ -124,7 +144,7 @@ func frozenTensor(s *graph.Structure, c Config, cut string) (string, error) {
 }
 
 func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
-	kind, hidden, _ := parseHead(c.Head)
+	kind, _, _ := parseHead(c.Head)
 	var err error
 	switch kind {
 	case "keep":
@@ -137,10 +157,27 @@ func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
 	default:
 		var body *onnx.ModelProto
 		if body, err = graph.Cut(m, p.Cut, graph.Options{Output: c.Output}); err == nil {
-			p.Model, err = graph.AddHead(body, graph.Head{Classes: len(p.Classes), Hidden: hidden, Dropout: c.Dropout, Seed: c.Seed}, graph.Options{})
+			p.Model, err = p.newHeads(body, c)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	out := p.Model.GetGraph().GetOutput()
+	for i := range p.Heads {
+		if p.Heads[i].Output = out[i].GetName(); kind == "keep" || kind == "redraw" {
+			p.Heads[i].Output = s.Output()
+		}
+	}
+	return nil
+}
+
+// joined is a form of the model with the outputs of all heads side by side.
+func (p *Plan) joined(m *onnx.ModelProto) (*onnx.ModelProto, error) {
+	if len(p.Heads) < 2 {
+		return m, nil
+	}
+	return graph.Join(m)
 }
 
 // prepareInput opens a batch of one, settles the preprocessing (given, else the
@@ -157,6 +194,9 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 	}
 	if c.arrays != nil {
 		p.arrays = true
+		if m, err = p.adaptChannels(m, c, size, c.arrays[0], 1); err != nil {
+			return nil, err
+		}
 		return graph.WithInputSize(m, *c.arrays, o)
 	}
 	if c.Preprocess != nil {
@@ -177,10 +217,37 @@ func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, err
 	if err := pre.Check(); err != nil {
 		return nil, err
 	}
-	if s := pre.Shape(); s[0]*h+s[2]*(1-h) != size[0]*h+size[2]*(1-h) { // the channels
-		return nil, failf("see --channels and --layout", "the network's input is %v, the preprocessing gives %v", size, s)
+	axis := 2*(1-h) + 1
+	if m, err = p.adaptChannels(m, c, size, pre.Shape()[axis-1], axis); err != nil {
+		return nil, err
 	}
 	return graph.WithInputSize(m, pre.Shape(), o)
+}
+
+// adaptChannels makes a network that is to be trained one for the channels that the data
+// have, and notes how; size is that of its input.
+func (p *Plan) adaptChannels(m *onnx.ModelProto, c Config, size [3]int, channels, axis int) (*onnx.ModelProto, error) {
+	have := size[axis-1]
+	if have == channels || have == 0 {
+		return m, nil
+	}
+	if !c.adapt {
+		return nil, failf("see --channels and --layout", "the network's input is %v, the images have %d channels", size, channels)
+	}
+	m, conv, err := graph.WithChannels(m, channels, axis, graph.Options{Output: c.Output})
+	if err != nil {
+		return nil, failf("see --channels and --layout", "the network's input is %v, the images have %d channels, and it cannot be adapted: %w", size, channels, err)
+	}
+	name := map[int]string{1: "gray", 3: "rgb"}[channels]
+	if p.Preprocess.Channels != "" {
+		name = p.Preprocess.Channels
+	}
+	how := fmt.Sprintf("the mean of %d channels stands for the one", channels)
+	if channels == 1 {
+		how = fmt.Sprintf("an image gives what it gives as %d equal channels", have)
+	}
+	p.Choices = append(p.Choices, Choice{"channels", name, fmt.Sprintf("the network takes %d: the filters of %q are replaced by shares of their sum, so that %s", have, conv, how)})
+	return m, nil
 }
 
 // chooseResize settles the length of the short side before the centre crop where it is
@@ -212,7 +279,7 @@ func (p *Plan) chooseResize(train *data.Set) ([]Choice, error) {
 
 // Metadata keys.
 const (
-	LabelsKey  = "graft.labels"  // JSON list of class names
+	LabelsKey  = "graft.labels"  // JSON list of class names, or of those of all outputs
 	InputKey   = "graft.input"   // JSON of data.Preprocess
 	LineageKey = "graft.lineage" // JSON list of what made the model, oldest first
 )
@@ -280,8 +347,10 @@ func (p *Plan) describe(c Config) error {
 	for _, e := range []struct {
 		key   string
 		value any
-	}{{LabelsKey, p.Classes}, {LineageKey, append(history, entry)}, {InputKey, p.Preprocess}} {
-		if e.key == InputKey && p.arrays {
+		not   bool
+	}{{LabelsKey, p.Classes, false}, {HeadsKey, p.Heads, onlyClasses(p.Heads)}, {LineageKey, append(history, entry), false}, {InputKey, p.Preprocess, p.arrays}} {
+		if e.not { // nor what an earlier training has left there
+			onnx.DeleteMetadata(p.Model, e.key)
 			continue
 		}
 		b, err := json.Marshal(e.value)

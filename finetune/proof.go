@@ -15,7 +15,7 @@ import (
 // that predictions take.
 type Proof struct {
 	*Evaluation
-	Trained    float64 // top-1 that the training measured for it; NaN where it did not
+	Trained    float64 // score that the training measured for it; NaN where it did not
 	Difference float64 // max|a-b| / max|b| of its outputs and the trained program's; NaN without these
 	Frozen     int     // tensors that had to stay as they were, and did
 }
@@ -33,6 +33,9 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 		return p, nil
 	}
 	c := r.Plan.Config
+	if c.Head != "keep" && c.Head != "redraw" { // the outputs are new ones
+		c.Output = ""
+	}
 	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers, MaxMemory: c.MaxMemory})
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 		return nil, err
 	}
 	if b := r.BestEpoch(); b != nil {
-		p.Trained = b.ValTop1
+		p.Trained = b.ValScore
 	}
 	if p.Difference > MaxDifference {
 		return p, failf("please report it", "the written model's outputs differ from the trained program's by %.2g of the largest, more than %.0g", p.Difference, MaxDifference)

@@ -14,15 +14,52 @@ import (
 )
 
 func TestTargets(t *testing.T) {
-	rows := make([]float32, 6)
-	newTargets(Config{LabelSmoothing: 0.3}, []int{1, 1, 1}).fill(rows, []int{2, 0})
-	if fmt.Sprintf("%.2f", rows) != "[0.10 0.10 0.80 0.80 0.10 0.10]" {
-		t.Errorf("smoothed: %.2f", rows)
+	set := func(heads []data.Head, told ...[]float32) *data.Set {
+		s := &data.Set{Heads: heads}
+		for _, v := range told {
+			s.Items = append(s.Items, data.Item{Label: -1, Told: v})
+		}
+		return s
 	}
-	// torch: weights 10/(2*2) and 10/(2*8), divided by their sum over the batch.
-	newTargets(Config{ClassWeights: "balanced"}, []int{2, 8, 0}).fill(rows, []int{0, 1})
-	if fmt.Sprintf("%.2f", rows) != "[1.60 0.00 0.00 0.00 0.40 0.00]" {
-		t.Errorf("balanced: %.2f", rows)
+	three := set(nil)
+	three.Classes = []string{"a", "b", "c"}
+	for _, label := range []int{0, 1, 2} {
+		three.Items = append(three.Items, data.Item{Label: label})
+	}
+	tags := data.Head{Name: "tags", Kind: data.Labels, Classes: []string{"x", "y"}}
+	kind := data.Head{Name: "kind", Kind: data.Class, Classes: []string{"a", "b", "c"}}
+	size := data.Head{Name: "size", Kind: data.Values, Classes: []string{"size"}}
+	for _, c := range []struct {
+		name   string
+		set    *data.Set
+		config Config
+		counts []int
+		index  []int
+		want   string
+	}{
+		{"smoothed", three, Config{LabelSmoothing: 0.3}, nil, []int{2, 0}, "[0.10 0.10 0.80 0.80 0.10 0.10]"},
+		// torch: weights 10/(2*2) and 10/(2*8), divided by their sum over the batch.
+		{"balanced", three, Config{ClassWeights: "balanced"}, []int{2, 8, 0}, []int{0, 1}, "[1.60 0.00 0.00 0.00 0.40 0.00]"},
+		{"labels", set([]data.Head{tags}, []float32{1, 0}), Config{LabelSmoothing: 0.2}, nil, []int{0}, "[0.90 0.10]"},
+		// Numbers 10 and 30 lie one deviation about their mean.
+		{"heads", set([]data.Head{kind, size, tags}, []float32{2, 10, 0, 1}, []float32{0, 30, 1, 1}), Config{}, nil, []int{0, 1},
+			"[0.00 0.00 1.00 -1.00 0.00 1.00 1.00 0.00 0.00 1.00 1.00 1.00]"},
+	} {
+		p := &Plan{Heads: headsOf(c.set), Config: c.config}
+		p.Classes = columnsOf(p.Heads)
+		at := 0
+		for _, h := range p.Heads {
+			p.scaled = append(p.scaled, unscaled(len(h.Classes)))
+			if h.Kind == data.Values {
+				p.scaled[len(p.scaled)-1] = newScaled(c.set, at, 1)
+			}
+			at += h.Told()
+		}
+		rows := make([]float32, len(c.index)*len(p.Classes))
+		newTargets(p, c.counts).fill(rows, c.set, c.index)
+		if got := fmt.Sprintf("%.2f", rows); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 

@@ -49,6 +49,9 @@ func (t *training) open(ctx context.Context, ph *Phase) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	if model, err = t.plan.joined(model); err != nil {
+		return nil, err
+	}
 	if g.kept = t.keeps(ph); g.kept > 0 {
 		if err := t.affords(g.kept); err != nil {
 			return nil, err
@@ -106,7 +109,7 @@ func (t *training) useFeatures(g *stage, train, val *features) {
 	if val != nil {
 		g.val = val
 	}
-	if _, _, ok := t.plan.firstGemm(g.Phase); ok && g.headOnly {
+	if len(t.plan.firstGemms(g.Phase)) > 0 && g.headOnly {
 		s := standardise(train, val)
 		g.standard = &s
 	}
@@ -132,7 +135,7 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	p, err := graph.Compile(m, graph.Config{
 		Options:  graph.Options{Batch: size, Output: t.outputName(m), MaxMemory: t.memory(g)},
 		Threads:  t.Threads,
-		Training: &graph.Training{Learning: g.Learning, Loss: optim.CrossEntropy, Seed: t.Seed},
+		Training: &graph.Training{Learning: g.Learning, Loss: t.plan.loss(), Seed: t.Seed},
 	})
 	if err != nil {
 		return err
@@ -143,6 +146,9 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	}
 	if g.eval, err = p.Variant(t.Batch, true); err != nil {
 		return err
+	}
+	for _, s := range t.plan.scaled {
+		s.unfold(p.State())
 	}
 	groups := make([]optim.Group, len(p.Params()))
 	for i, q := range p.Params() {
@@ -212,8 +218,12 @@ func (t *training) learnt(g *stage) map[string][]float32 {
 	}
 	state = cloned(state)
 	if g.standard != nil {
-		weight, bias, _ := t.plan.firstGemm(g.Phase)
-		g.standard.fold(state[weight], state[bias])
+		for _, gemm := range t.plan.firstGemms(g.Phase) {
+			g.standard.fold(state[gemm[0]], state[gemm[1]])
+		}
+	}
+	for _, s := range t.plan.scaled {
+		s.fold(state)
 	}
 	return state
 }

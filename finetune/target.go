@@ -4,20 +4,23 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"graft/finetune/data"
 	"graft/graph"
 )
 
 // targets writes what the loss compares the outputs with.
 type targets struct {
-	classes   int
+	heads     []Head
+	scaled    []scaled
+	columns   int // of all heads
 	smoothing float64
-	weight    []float64 // of each class; nil where all weigh the same
+	weight    []float64 // of each class of an only head; nil where all weigh the same
 }
 
-// newTargets makes the targets of a configuration; counts are the training examples
-// of each class.
-func newTargets(c Config, counts []int) targets {
-	t := targets{classes: len(counts), smoothing: c.LabelSmoothing}
+// newTargets makes the targets of a plan; counts are the training examples of each class.
+func newTargets(p *Plan, counts []int) targets {
+	c := p.Config
+	t := targets{heads: p.Heads, scaled: p.scaled, columns: len(p.Classes), smoothing: c.LabelSmoothing}
 	if c.ClassWeights != "balanced" {
 		return t
 	}
@@ -36,25 +39,47 @@ func newTargets(c Config, counts []int) targets {
 	return t
 }
 
-// fill writes rows [len(labels),classes]: 1 for the label, less the smoothing that all
-// classes divide (Szegedy et al. 2016, section 7), times the weight of the label's
-// class over the mean weight of the batch, as torch.nn.CrossEntropyLoss weighs.
-func (t targets) fill(rows []float32, labels []int) {
+// fill writes rows [len(index),columns] of what a set tells of its examples, head by head.
+func (t targets) fill(rows []float32, s *data.Set, index []int) {
 	sum := 0.0
-	for _, l := range labels {
-		sum += t.weightOf(l)
+	for _, i := range index {
+		sum += t.weightOf(s.Items[i].Label)
 	}
-	for i, l := range labels {
-		row, w := rows[i*t.classes:(i+1)*t.classes], t.weightOf(l)*float64(len(labels))/sum
-		for k := range row {
-			row[k] = float32(w * t.smoothing / float64(t.classes))
+	for n, i := range index {
+		row, told := rows[n*t.columns:(n+1)*t.columns], told(s, i)
+		for k, h := range t.heads {
+			mine := told[:h.Told()]
+			told = told[len(mine):]
+			t.fillHead(row[:len(h.Classes)], k, mine, t.weightOf(s.Items[i].Label)*float64(len(index))/sum)
+			row = row[len(h.Classes):]
 		}
-		row[l] += float32(w * (1 - t.smoothing))
+	}
+}
+
+// fillHead writes the row of one head. Of a class it is 1 for the label, less the smoothing
+// that all classes divide (Szegedy et al. 2016, section 7), times the weight of the label's
+// class over the mean weight of the batch, as torch.nn.CrossEntropyLoss weighs. Of labels it
+// is 1 or 0, less the smoothing that both divide. Numbers are scaled.
+func (t targets) fillHead(row []float32, head int, told []float32, w float64) {
+	switch t.heads[head].Kind {
+	case data.Class:
+		for k := range row {
+			row[k] = float32(w * t.smoothing / float64(len(row)))
+		}
+		row[int(told[0])] += float32(w * (1 - t.smoothing))
+	case data.Labels:
+		for k, v := range told {
+			row[k] = v*float32(1-t.smoothing) + float32(t.smoothing/2)
+		}
+	case data.Values:
+		for k, v := range told {
+			row[k] = (v - t.scaled[head].mean[k]) / t.scaled[head].dev[k]
+		}
 	}
 }
 
 func (t targets) weightOf(label int) float64 {
-	if t.weight == nil {
+	if t.weight == nil || label < 0 {
 		return 1
 	}
 	return t.weight[label]

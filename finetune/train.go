@@ -125,7 +125,7 @@ type sums struct {
 func newTraining(p *Plan, train, val *data.Set) *training {
 	c := p.Config
 	return &training{Config: c, plan: p, trainSet: train, valSet: val, result: &Result{Plan: p}, skipped: map[*data.Set]map[int]bool{},
-		targets: newTargets(c, train.Counts()),
+		targets: newTargets(p, train.Counts()),
 		mixing:  mixing{mixup: c.Mixup, cutmix: c.CutMix, seed: c.Seed, channelsLast: p.Preprocess.Layout == "nhwc"}}
 }
 
@@ -215,12 +215,12 @@ func (e saveError) Unwrap() error { return e.error }
 // oneEpoch learns for what is left of an epoch, validates and records it.
 func (t *training) oneEpoch(ctx context.Context, g *stage, first int) (err error) {
 	start, spent := time.Now(), t.at.Seconds
-	e := Epoch{N: t.at.Epoch + 1, ValLoss: math.NaN(), ValTop1: math.NaN()}
+	e := Epoch{N: t.at.Epoch + 1, ValLoss: math.NaN(), ValScore: math.NaN()}
 	if err := t.epoch(ctx, g, first, &e); err != nil {
 		return err
 	}
 	if g.val != nil {
-		if e.ValLoss, e.ValTop1, err = t.validate(ctx, g); err != nil {
+		if e.ValLoss, e.ValScore, err = t.validate(ctx, g); err != nil {
 			return err
 		}
 	}
@@ -288,7 +288,10 @@ func (t *training) epoch(ctx context.Context, g *stage, first int, e *Epoch) err
 		t.report("training", t.at.Taken+open.taken, len(order))
 		return nil
 	})
-	e.TrainLoss, e.TrainTop1 = t.at.Loss/float64(t.at.Seen), float64(t.at.Right)/float64(t.at.Seen)
+	e.TrainLoss, e.TrainScore = t.at.Loss/float64(t.at.Seen), math.NaN()
+	if onlyClasses(t.plan.Heads) {
+		e.TrainScore = float64(t.at.Right) / float64(t.at.Seen)
+	}
 	e.LR = t.at.LR
 	return err
 }
@@ -311,7 +314,7 @@ func (t *training) learn(g *stage, b batch, open *group, number uint64, share fl
 		return err
 	}
 	copy(p.Input(0), b.x)
-	t.targets.fill(p.Target(), b.labels)
+	t.targets.fill(p.Target(), t.trainSet, b.index)
 	if t.mixing.on() {
 		t.mixing.mix(p.Inputs()[0], p.Input(0), p.Target(), b.n, number)
 	}
@@ -322,11 +325,13 @@ func (t *training) learn(g *stage, b batch, open *group, number uint64, share fl
 	if loss-loss != 0 { // NaN or infinite
 		return &LossError{failf("lower the learning rate with --lr", "the loss is %v in epoch %d, step %d", loss, t.at.Epoch+1, t.at.Step+1)}
 	}
-	y, _ := p.Output(0).Floats()
-	classes := len(t.plan.Classes)
-	for i, label := range b.labels {
-		if argmax(y[i*classes:(i+1)*classes]) == label {
-			open.right++
+	if onlyClasses(t.plan.Heads) {
+		y, _ := p.Output(0).Floats()
+		classes := len(t.plan.Classes)
+		for i, label := range b.labels {
+			if argmax(y[i*classes:(i+1)*classes]) == label {
+				open.right++
+			}
 		}
 	}
 	open.learnt, open.loss, open.program = open.learnt+b.n, open.loss+loss*float64(b.n), p
@@ -383,39 +388,77 @@ func argmax(v []float32) int {
 	return best
 }
 
-// validate measures loss and top-1 with what has been learnt so far.
-func (t *training) validate(ctx context.Context, g *stage) (loss, top1 float64, err error) {
+// validate measures loss and score with what has been learnt so far.
+func (t *training) validate(ctx context.Context, g *stage) (loss, score float64, err error) {
 	g.average.exchange(g.eval.State())
 	defer g.average.exchange(g.eval.State())
-	classes, right, done, seen := len(t.plan.Classes), 0, 0, 0
+	var heads []*judged
+	for _, h := range t.plan.Heads {
+		heads = append(heads, newJudged(h))
+	}
+	columns, done, seen := len(t.plan.Classes), 0, 0
+	target := make([]float32, t.Batch*columns)
+	sharp := t.targets
+	sharp.smoothing, sharp.weight = 0, nil
 	t.outputs = t.outputs[:0]
 	err = g.val.each(ctx, upTo(g.val.len()), unvaried, t.Batch, func(b batch) error {
 		copy(g.eval.Input(0), b.x)
 		if err := g.eval.Run(); err != nil {
 			return err
 		}
+		sharp.fill(target, t.valSet, b.index)
 		y, _ := g.eval.Output(0).Floats()
-		t.outputs = append(t.outputs, y[:b.n*classes]...)
-		for i, label := range b.labels {
-			row := y[i*classes : (i+1)*classes]
-			if argmax(row) == label {
-				right++
-			}
-			loss -= t.logProbability(row, label)
+		for n, i := range b.index {
+			row := y[n*columns : (n+1)*columns]
+			loss += t.lossOf(row, target[n*columns:(n+1)*columns])
+			t.outputs = append(t.outputs, t.unscaled(row)...)
+			t.judge(heads, t.outputs[len(t.outputs)-columns:], told(t.valSet, i))
 		}
 		done, seen = done+b.taken, seen+b.n
 		t.report("validation", done, g.val.len())
 		return nil
 	})
-	return loss / float64(seen), float64(right) / float64(seen), err
+	for _, h := range heads {
+		score += h.score() / float64(len(heads))
+	}
+	return loss / float64(seen), score, err
 }
 
-// logProbability is the logarithm of the share that the output gives a label.
-func (t *training) logProbability(row []float32, label int) float64 {
-	if t.plan.structure.EndsInSoftmax() {
-		return math.Log(math.Max(float64(row[label]), 1e-30))
+// lossOf is the loss of one image's outputs, head by head.
+func (t *training) lossOf(row, target []float32) (sum float64) {
+	for _, h := range t.plan.Heads {
+		n := len(h.Classes)
+		if h.Kind == data.Class && t.plan.structure.EndsInSoftmax() {
+			sum -= math.Log(math.Max(float64(row[argmax(target[:n])]), 1e-30))
+		} else {
+			sum += h.loss().Of(row[:n], target[:n])
+		}
+		row, target = row[n:], target[n:]
 	}
-	return math.Log(softmax(row)[label])
+	return sum
+}
+
+// unscaled makes the outputs of a row those of the written model, in place.
+func (t *training) unscaled(row []float32) []float32 {
+	at := 0
+	for k, h := range t.plan.Heads {
+		if h.Kind == data.Values {
+			for j := range h.Classes {
+				row[at+j] = row[at+j]*t.plan.scaled[k].dev[j] + t.plan.scaled[k].mean[j]
+			}
+		}
+		at += len(h.Classes)
+	}
+	return row
+}
+
+// judge adds an image's outputs and what is told of it to the heads.
+func (t *training) judge(heads []*judged, row, told []float32) {
+	p := meaning(t.plan.Heads, row, !t.plan.structure.EndsInSoftmax())
+	for _, h := range heads {
+		h.add(p[:len(h.Classes)], told[:h.Told()])
+		p, told = p[len(h.Classes):], told[h.Told():]
+	}
 }
 
 // softmax is exp(x)/sum(exp(x)), in float64.
@@ -433,7 +476,7 @@ func softmax(x []float32) []float64 {
 
 // keepBest remembers what has been learnt if no epoch before did better.
 func (t *training) keepBest(e *Epoch) {
-	if b := t.result.BestEpoch(); b != nil && (e.ValTop1 < b.ValTop1 || e.ValTop1 == b.ValTop1 && !(e.ValLoss < b.ValLoss)) {
+	if b := t.result.BestEpoch(); b != nil && (e.ValScore < b.ValScore || e.ValScore == b.ValScore && !(e.ValLoss < b.ValLoss)) {
 		return
 	}
 	e.Best = true

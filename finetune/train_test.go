@@ -147,11 +147,11 @@ func TestHeadIsFolded(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := r.BestEpoch()
-		if e.Top1 != b.ValTop1 || math.Abs(e.Loss-b.ValLoss) > 1e-4*b.ValLoss {
-			t.Errorf("%s: the written model has top-1 %.4f and loss %.6f, training measured %.4f and %.6f", head, e.Top1, e.Loss, b.ValTop1, b.ValLoss)
+		if e.Top1 != b.ValScore || math.Abs(e.Loss-b.ValLoss) > 1e-4*b.ValLoss {
+			t.Errorf("%s: the written model has top-1 %.4f and loss %.6f, training measured %.4f and %.6f", head, e.Top1, e.Loss, b.ValScore, b.ValLoss)
 		}
-		if b.ValTop1 < 0.7 {
-			t.Errorf("%s: top-1 %.3f", head, b.ValTop1)
+		if b.ValScore < 0.7 {
+			t.Errorf("%s: top-1 %.3f", head, b.ValScore)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func TestNoValidation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.BestEpoch() != nil || r.Best != r.Last || !math.IsNaN(r.Epochs[1].ValTop1) {
+	if r.BestEpoch() != nil || r.Best != r.Last || !math.IsNaN(r.Epochs[1].ValScore) {
 		t.Errorf("%+v", r.Epochs)
 	}
 }

@@ -95,3 +95,47 @@ func ExampleCompile() {
 	// learnt: true
 	// <nil> <nil>
 }
+
+// Two heads on the same features, and their outputs side by side.
+func ExampleAddHeads() {
+	m, err := onnx.ReadFile("../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body, err := graph.Cut(m, "relu4", graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	two, err := graph.AddHeads(body, []graph.Head{{Name: "kind", Classes: 3}, {Name: "age", Classes: 1, Hidden: []int{8}}}, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, o := range two.GetGraph().GetOutput() {
+		fmt.Println(o.GetName())
+	}
+	one, err := graph.Join(two)
+	fmt.Println(one.GetGraph().GetOutput()[0].GetName(), err)
+	// Output:
+	// kind.logits
+	// age.logits
+	// joined.outputs <nil>
+}
+
+// A network for gray images takes coloured ones.
+func ExampleWithChannels() {
+	m, err := onnx.ReadFile("../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rgb, _, err := graph.WithChannels(m, 3, 1, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(graph.InputSize(rgb))
+	// Output: [3 16 16] <nil>
+}

@@ -92,3 +92,6 @@ func (s *Structure) Below(a, b string) bool {
 
 // OutputShape is the shape of the output for one image.
 func (s *Structure) OutputShape() []int { return s.plan.outputs[0].Shape }
+
+// Output is the name of the output.
+func (s *Structure) Output() string { return s.plan.outputs[0].Name }

@@ -10,6 +10,9 @@ import (
 // Head is a classifier to be grafted onto a cut model: hidden Gemm layers with
 // Relu, and a Gemm that gives the logits.
 type Head struct {
+	// Name begins the names of its nodes and tensors; "" is "head". The last one's output
+	// is "NAME.logits".
+	Name    string
 	Classes int
 	Hidden  []int   // widths of the hidden layers; none makes a linear head
 	Dropout float64 // before the last Gemm, in training
@@ -20,6 +23,11 @@ type Head struct {
 // that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
 // of the model's own opset; the new output is [N,Classes].
 func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
+	return AddHeads(m, []Head{h}, o)
+}
+
+// AddHeads is AddHead for several heads on the same features: an output for each.
+func AddHeads(m *onnx.ModelProto, heads []Head, o Options) (*onnx.ModelProto, error) {
 	from, err := o.output(m)
 	if err != nil {
 		return nil, err
@@ -28,19 +36,23 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.Classes < 1 {
-		return nil, failf("", "a head for %d classes", h.Classes)
+	if len(heads) == 0 {
+		return nil, failf("", "no head")
 	}
-	for _, n := range h.Hidden {
-		if n < 1 {
-			return nil, failf("", "a hidden layer of %d", n)
+	for _, h := range heads {
+		if err := h.check(); err != nil {
+			return nil, err
 		}
 	}
-	if !(h.Dropout >= 0 && h.Dropout < 1) {
-		return nil, failf("", "dropout %g, want 0 up to 1", h.Dropout)
+	if p.outputs[0].Type != onnx.TensorProto_FLOAT {
+		return nil, failf("convert it to float32 first", "the model computes in %v; a head is float32", p.outputs[0].Type)
 	}
 	c := shallow(m)
-	b := newGrafting(c, "head")
+	first := heads[0].Name
+	if len(heads) > 1 {
+		first = ""
+	}
+	b := newGrafting(c, first)
 	x, width := from, 0
 	switch s := p.outputs[0].Shape; len(s) {
 	case 4, 5:
@@ -55,6 +67,34 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	default:
 		return nil, failf("cut at another layer", "a head on %s of shape %v", quote(from), s)
 	}
+	c.Graph.Output = nil
+	for i, h := range heads {
+		if i > 0 || first != h.Name {
+			b = newGrafting(c, h.Name)
+		}
+		y := b.head(h, x, width)
+		c.Graph.Output = append(c.Graph.Output, onnx.TensorInfo(y, onnx.TensorProto_FLOAT, batchName(m), h.Classes))
+	}
+	return c, onnx.Check(c)
+}
+
+func (h Head) check() error {
+	if h.Classes < 1 {
+		return failf("", "a head for %d classes", h.Classes)
+	}
+	for _, n := range h.Hidden {
+		if n < 1 {
+			return failf("", "a hidden layer of %d", n)
+		}
+	}
+	if !(h.Dropout >= 0 && h.Dropout < 1) {
+		return failf("", "dropout %g, want 0 up to 1", h.Dropout)
+	}
+	return nil
+}
+
+// head adds the layers of a head on features x [N,width].
+func (b *grafting) head(h Head, x string, width int) string {
 	for i, n := range h.Hidden {
 		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, h.Seed)
 		x = b.node("Relu", fmt.Sprintf("relu%d", i+1), x)
@@ -63,12 +103,28 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	if h.Dropout > 0 {
 		x = b.dropout("dropout", x, float32(h.Dropout))
 	}
-	x = b.gemm("logits", x, width, h.Classes, h.Seed)
-	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(x, onnx.TensorProto_FLOAT, batchName(m), h.Classes)}
-	if p.outputs[0].Type != onnx.TensorProto_FLOAT {
-		return nil, failf("convert it to float32 first", "the model computes in %v; a head is float32", p.outputs[0].Type)
+	return b.gemm("logits", x, width, h.Classes, h.Seed)
+}
+
+// Join is a model with one output in place of several [N,C]: their columns side by side,
+// in order. A model of one output is given back.
+func Join(m *onnx.ModelProto) (*onnx.ModelProto, error) {
+	if len(m.GetGraph().GetOutput()) < 2 {
+		return m, nil
 	}
-	return c, onnx.Check(c)
+	c := shallow(m)
+	var names []string
+	columns := 0
+	for _, o := range c.Graph.Output {
+		d := o.GetType().GetTensorType().GetShape().GetDim()
+		if len(d) != 2 || d[1].GetDimValue() < 1 {
+			return nil, failf("", "the output %s cannot be joined to others: its shape is not [N,C]", quote(o.GetName()))
+		}
+		names, columns = append(names, o.GetName()), columns+int(d[1].GetDimValue())
+	}
+	y := newGrafting(c, "joined").nodeOf("Concat", "outputs", names, onnx.IntAttr("axis", 1))
+	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(y, onnx.TensorProto_FLOAT, batchName(m), columns)}
+	return c, nil
 }
 
 // grafting adds nodes and tensors whose names meet no other of the model.
@@ -80,6 +136,9 @@ type grafting struct {
 }
 
 func newGrafting(m *onnx.ModelProto, prefix string) *grafting {
+	if prefix == "" {
+		prefix = "head"
+	}
 	b := &grafting{m: m, opset: int(onnx.Opset(m, "")), prefix: prefix, used: names(m)}
 	for i := 2; ; i++ {
 		clash := false

@@ -49,6 +49,36 @@ func TestAddHeadInEveryOpset(t *testing.T) {
 	}
 }
 
+// Several heads read the same features; joined, their outputs stand side by side.
+func TestAddHeads(t *testing.T) {
+	m, err := graph.AddHeads(body(13, 8, "N", 5, 4, 3), []graph.Head{{Name: "kind", Classes: 3}, {Name: "age", Classes: 1, Hidden: []int{4}}}, graph.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, n := range m.GetGraph().GetNode() {
+		names = append(names, n.GetName())
+	}
+	if got := strings.Join(names[1:], " "); got != "head.pool head.features kind.logits age.hidden1 age.relu1 age.logits" {
+		t.Errorf("nodes %s", got)
+	}
+	x := onnx.FromFloats([]int{2, 5, 4, 3}, make([]float32, 120))
+	for i := range 120 {
+		x.Data.([]float32)[i] = float32(i%7) - 3
+	}
+	apart := infer(t, m, x)
+	j, err := graph.Join(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := infer(t, j, x)[0]
+	kind, age, got := apart[0].Data.([]float32), apart[1].Data.([]float32), both.Data.([]float32)
+	want := slices.Concat(kind[:3], age[:1], kind[3:], age[1:])
+	if !slices.Equal(both.Shape, []int{2, 4}) || !slices.Equal(got, want) {
+		t.Errorf("joined %v %v, want %v", both.Shape, got, want)
+	}
+}
+
 // A second head meets no name of the first, and the first keeps its bytes.
 func TestAddHeadTwice(t *testing.T) {
 	m := body(13, 3, "N", 5, 4, 3)
@@ -130,7 +160,8 @@ func TestRedraw(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			norms := s.HasBatchNorm() // their statistics are reset too
+			kept, _ := s.BatchNorms()
+			norms := kept > 0 // their statistics are reset too
 			for i, p := range m.Graph.Initializer {
 				if p.GetDataType() != int32(onnx.TensorProto_FLOAT) { // the shape of a Reshape above the weights
 					continue

@@ -233,8 +233,8 @@ func TestDialects(t *testing.T) {
 					t.Errorf("%q: %d layers, %d cut points, %d nodes folded; want %d, %d, %d", dialect,
 						len(s.Layers), len(s.CutPoints), s.Folded, w.layers, w.cuts, w.folded[dialect])
 				}
-				if (dialect == "") != s.HasBatchNorm() {
-					t.Errorf("%q: has BatchNormalization: %v", dialect, s.HasBatchNorm())
+				if kept, folded := s.BatchNorms(); (dialect == "") != (kept > 0) || (dialect == "") != (folded == 0) {
+					t.Errorf("%q: %d BatchNormalizations, %d folded", dialect, kept, folded)
 				}
 				x := onnx.FromFloats([]int{1, 3, 32, 32}, drawFloats("image", 3*32*32))
 				y := widen(infer(t, m, x)[0].Data.([]float32))

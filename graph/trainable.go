@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -195,10 +196,25 @@ func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, const
 	return values, constants, nil
 }
 
-// HasBatchNorm says whether the model normalises by batch anywhere.
-func (s *Structure) HasBatchNorm() bool {
-	return slices.ContainsFunc(s.plan.steps, func(st *step) bool { return st.node.GetOpType() == "BatchNormalization" })
+// BatchNorms counts the BatchNormalizations: those that are nodes, and those that an
+// exporter has folded into the convolution before them. The latter are known by the names
+// that PyTorch's exporters give to what they make of the two: numbers, onnx::Conv_12, or
+// X.weight with X.weight_bias.
+func (s *Structure) BatchNorms() (kept, folded int) {
+	for _, st := range s.plan.steps {
+		switch st.node.GetOpType() {
+		case "BatchNormalization":
+			kept++
+		case "Conv":
+			if in := st.node.GetInput(); len(in) == 3 && (in[2] == in[1]+"_bias" || foldedName.MatchString(in[1]) && foldedName.MatchString(in[2])) {
+				folded++
+			}
+		}
+	}
+	return kept, folded
 }
+
+var foldedName = regexp.MustCompile(`^(onnx::Conv_)?\d+$`)
 
 // StatisticsOf names the running statistics that follow the batches in a training.
 func (s *Structure) StatisticsOf(l Learning) []string {

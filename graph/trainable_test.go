@@ -44,8 +44,8 @@ func TestTrainableOfSharedModels(t *testing.T) {
 					t.Errorf("%d of %s, want %d", slots[slot], slot, n)
 				}
 			}
-			if s.HasBatchNorm() != w.norms {
-				t.Errorf("HasBatchNorm is %v", !w.norms)
+			if kept, folded := s.BatchNorms(); (kept > 0) != w.norms || (folded > 0) != strings.HasSuffix(w.model, "_dynamo") {
+				t.Errorf("%d BatchNormalizations, %d folded", kept, folded)
 			}
 		})
 	}

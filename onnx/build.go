@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -56,6 +57,11 @@ func SetMetadata(m *ModelProto, key, value string) {
 		kept = append(kept, entry(key, value))
 	}
 	m.MetadataProps = kept
+}
+
+// DeleteMetadata takes away what is under key.
+func DeleteMetadata(m *ModelProto, key string) {
+	m.MetadataProps = slices.DeleteFunc(slices.Clone(m.MetadataProps), func(e *StringStringEntryProto) bool { return e.GetKey() == key })
 }
 
 // NewNode returns a node of the default domain. An empty string among in or out

@@ -21,6 +21,10 @@ func TestSetMetadata(t *testing.T) {
 	if want := [][2]string{{"a", "1"}, {"k", "new"}, {"b", "2"}, {"z", ""}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	DeleteMetadata(m, "a")
+	if _, ok := Metadata(m, "a"); ok || len(m.MetadataProps) != 3 {
+		t.Errorf("a is still there: %v", m.MetadataProps)
+	}
 	if v, ok := Metadata(m, "z"); v != "" || !ok {
 		t.Errorf("empty value: got %q, %v", v, ok)
 	}

@@ -20,7 +20,7 @@ func runAdvise(c *cli.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := openData(args[1], c.String("val"), c.Uint64("seed"))
+	d, err := openData(c, args[1], c.String("val"))
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (t *trainingView) crossValidate(c *cli.Context, m *onnx.ModelProto, set *da
 		if e.N == epochs {
 			at++
 			p.add(1)
-			t.u.debugf("fold %d: top-1 %s", at, percent(e.ValTop1))
+			t.u.debugf("fold %d: top-1 %s", at, percent(e.ValScore))
 		}
 	}
 	var err error

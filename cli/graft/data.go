@@ -28,6 +28,8 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "size", Usage: "`N|HxW` input size of the network, in pixels: smaller images are named", DefaultText: "not compared"},
 			&cli.StringFlag{Name: "val", Usage: "`FRACTION|DIR` as for finetune", DefaultText: "the data's own val, else 0.2"},
+			lossFlag("what the data tell, as for finetune: ce one class an image, bce any of several labels, mse numbers"),
+			targetsFlag(),
 			&cli.BoolFlag{Name: "strict", Usage: "exit status 1 where anything is found"},
 			output("`FILE` write the result here instead of to stdout"),
 			workers(),
@@ -40,7 +42,8 @@ Examples:
 type dataReport struct {
 	Kind     string         `json:"kind"`
 	Classes  []string       `json:"classes"`
-	Train    []int          `json:"train"` // images of each class
+	Images   []int          `json:"images"` // of each part there is
+	Train    []int          `json:"train"`  // images of each class or label
 	Val      []int          `json:"val"`
 	Test     []int          `json:"test"`
 	Findings []data.Finding `json:"findings"`
@@ -61,7 +64,7 @@ func runData(c *cli.Context) error {
 			return err
 		}
 	}
-	d, err := openData(args[0], c.String("val"), c.Uint64("seed"))
+	d, err := openData(c, args[0], c.String("val"))
 	if err != nil {
 		return err
 	}
@@ -70,12 +73,12 @@ func runData(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r := dataReport{Kind: d.Kind, Classes: d.Train.Classes, Train: d.Train.Counts(), Findings: found}
+	r := dataReport{Kind: d.Kind, Classes: d.Train.Classes, Images: []int{d.Train.Len()}, Train: d.Train.Counts(), Findings: found}
 	if d.Val != nil {
-		r.Val = d.Val.Counts()
+		r.Val, r.Images = d.Val.Counts(), append(r.Images, d.Val.Len())
 	}
 	if d.Test != nil {
-		r.Test = d.Test.Counts()
+		r.Test, r.Images = d.Test.Counts(), append(r.Images, d.Test.Len())
 	}
 	if err := u.result(c.String("output"), r, r.write); err != nil {
 		return err
@@ -113,18 +116,16 @@ func (r dataReport) write(w io.Writer) error {
 			header, parts = append(header, p.name), append(parts, p.counts)
 		}
 	}
-	sums := make([]int, len(parts))
 	var rows [][]string
 	for k, class := range r.Classes {
 		row := []string{class}
-		for i, p := range parts {
+		for _, p := range parts {
 			row = append(row, strconv.Itoa(p[k]))
-			sums[i] += p[k]
 		}
 		rows = append(rows, row)
 	}
 	total := []string{"in all"}
-	for _, n := range sums {
+	for _, n := range r.Images {
 		total = append(total, strconv.Itoa(n))
 	}
 	if err := writeTable(w, header, append(rows, total)); err != nil {

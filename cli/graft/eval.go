@@ -22,7 +22,9 @@ func evalVerb() *cli.Command {
 		ArgsUsage: "MODEL DATA [flags]",
 		Description: `
 Prints top-1 and top-5 accuracy, precision and recall of every class and the
-confusion matrix. DATA is as for graft finetune; where it has val/, that is used.
+confusion matrix; of labels their average precision and F1, of numbers RMSE, MAE
+and R². DATA is as for graft finetune; where it has val/, that is used. --report
+draws them, with the worst mistakes and the surest right answers.
 
 Examples:
   graft eval mine.onnx photos.zip
@@ -33,6 +35,7 @@ Examples:
 			batchSize("32"),
 			workers(),
 			outputName(),
+			targetsFlag(),
 			memoryLimit(),
 		}, preprocessingFlags()...),
 		Action: runEval,
@@ -53,7 +56,15 @@ func runEval(c *cli.Context) error {
 			return err
 		}
 	}
-	d, err := data.Open(args[1])
+	m, err := readModel(args[0])
+	if err != nil {
+		return err
+	}
+	heads, err := modelHeads(c, args[0], m)
+	if err != nil {
+		return err
+	}
+	d, err := data.OpenHeads(args[1], heads)
 	if err != nil {
 		return err
 	}
@@ -62,7 +73,7 @@ func runEval(c *cli.Context) error {
 	if d.Val != nil {
 		set = d.Val
 	}
-	k, err := newClassifier(c, args[0], set)
+	k, err := newClassifier(c, args[0], m, set)
 	if err != nil {
 		return err
 	}
@@ -74,13 +85,13 @@ func runEval(c *cli.Context) error {
 		return fmt.Errorf("%s: %w", quote(args[1]), err)
 	}
 	if dir := c.String("report"); dir != "" {
-		run := report.Run{Title: "Evaluation of " + filepath.Base(args[0]), Made: time.Now(), Facts: [][2]string{{"top-1", percent(e.Top1)}, {"top-5", percent(e.Top5)},
-			{"loss", fmt.Sprintf("%.4f", e.Loss)}, {"images", strconv.Itoa(e.Images)}, {"data", args[1]}}}
-		aligned, err := set.Align(k.Labels)
-		if err != nil {
-			return err
+		run := report.Run{Title: "Evaluation of " + filepath.Base(args[0]), Made: time.Now()}
+		for _, f := range facts(e) {
+			run.Facts = append(run.Facts, [2]string{f[0], f[1]})
 		}
-		addEvaluation(&run, e, aligned)
+		run.Facts = append(run.Facts, [2]string{"data", args[1]})
+		addEvaluation(&run, e, set)
+		run.Sheets = append(run.Sheets, seenSheet(k.Preprocess, set, data.Shuffle(set.Len(), c.Uint64("seed"), 0), unvaried))
 		if err := writeFolder(dir, "report.html", func(dir string) error { return writeReport(dir, run) }); err != nil {
 			return err
 		}
@@ -91,16 +102,52 @@ func runEval(c *cli.Context) error {
 // widestConfusion is the most classes whose confusion matrix fits a terminal.
 const widestConfusion = 12
 
-func writeEvaluation(w io.Writer, e *finetune.Evaluation) error {
-	facts := [][]string{{"images", strconv.Itoa(e.Images)}, {"top-1", percent(e.Top1)}}
+// facts are the figures of an evaluation as a whole.
+func facts(e *finetune.Evaluation) [][]string {
+	rows := [][]string{{"images", strconv.Itoa(e.Images)}}
+	score, metric := e.Score()
+	rows = append(rows, []string{string(metric), metric.Format(score)})
 	if len(e.Classes) > 5 {
-		facts = append(facts, []string{"top-5", percent(e.Top5)})
+		rows = append(rows, []string{"top-5", percent(e.Top5)})
 	}
-	facts = append(facts, []string{"loss", fmt.Sprintf("%.4f", e.Loss)})
-	if err := writeTable(w, nil, facts); err != nil {
+	if e.Labels != nil {
+		rows = append(rows, []string{"labels right", percent(e.Accuracy)}, []string{"images all right", percent(e.Exact)})
+	}
+	return append(rows, []string{"loss", fmt.Sprintf("%.4f", e.Loss)})
+}
+
+func writeEvaluation(w io.Writer, e *finetune.Evaluation) error {
+	if err := writeTable(w, nil, facts(e)); err != nil {
 		return err
 	}
+	for _, h := range e.Heads {
+		fmt.Fprintf(w, "\n%s\n", escape(h.Head))
+		if err := writeEvaluation(w, h); err != nil {
+			return err
+		}
+	}
+	if len(e.Heads) > 0 {
+		return nil
+	}
 	fmt.Fprintln(w)
+	var rows [][]string
+	switch {
+	case e.Labels != nil:
+		for _, l := range e.Labels {
+			rows = append(rows, []string{l.Label, strconv.Itoa(l.Images), percent(l.AP), percent(l.Precision), percent(l.Recall), percent(l.F1)})
+		}
+		return writeTable(w, []string{"label", ">images", ">AP", ">precision", ">recall", ">F1"}, rows)
+	case e.Values != nil:
+		for _, v := range e.Values {
+			rows = append(rows, []string{v.Name, fmt.Sprintf("%.4g", v.RMSE), fmt.Sprintf("%.4g", v.MAE), fmt.Sprintf("%.3f", v.R2)})
+		}
+		return writeTable(w, []string{"number", ">RMSE", ">MAE", ">R²"}, rows)
+	}
+	return writeClasses(w, e)
+}
+
+// writeClasses writes a line a class, with its row of the confusion matrix.
+func writeClasses(w io.Writer, e *finetune.Evaluation) error {
 	header := []string{"class", ">images", ">precision", ">recall"}
 	wide := len(e.Classes) <= widestConfusion
 	if wide {

@@ -123,7 +123,7 @@ func preprocessingFlags() []cli.Flag {
 		whole("resize", 0, 1, "`N` scale the short side to N pixels before the centre crop", "from the model, else size x 256/224"),
 		&cli.StringFlag{Name: "mean", Usage: "`R,G,B` subtract these, in pixel units 0 to 255", DefaultText: stored},
 		&cli.StringFlag{Name: "std", Usage: "`R,G,B` then divide by these", DefaultText: stored},
-		word("channels", "order of the channels", stored, "rgb", "bgr", "gray"),
+		word("channels", "order of the channels; a training adapts the network to gray, or from it", stored, "rgb", "bgr", "gray"),
 		word("layout", "order of the input's axes", stored, "nchw", "nhwc"),
 	)
 }

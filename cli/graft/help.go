@@ -125,10 +125,15 @@ func flagLine(f cli.Flag) (left, right string) {
 	value, right, _ := strings.Cut(strings.TrimPrefix(right, "`"), "`")
 	left += " " + value
 	right = strings.TrimSpace(right)
+	var notes []string
+	if text := strings.Trim(d.GetDefaultText(), `"`); text != "" {
+		notes = append(notes, "default: "+text)
+	}
 	if _, many := f.(cli.DocGenerationSliceFlag); many {
-		right += " (repeatable)"
-	} else if text := strings.Trim(d.GetDefaultText(), `"`); text != "" {
-		right += " (default: " + text + ")"
+		notes = append(notes, "repeatable")
+	}
+	if notes != nil {
+		right += " (" + strings.Join(notes, "; ") + ")"
 	}
 	return left, right
 }

@@ -48,8 +48,15 @@ type inspection struct {
 	Trainable []graph.Trainable `json:"trainable"`
 	Shared    []string          `json:"shared"` // tensors that several operators use
 	Folded    int               `json:"folded"` // nodes that are computed when the model is compiled
+	BatchNorm batchNorms        `json:"batch_norm"`
 	Metadata  map[string]string `json:"metadata"`
 	Nodes     []node            `json:"nodes,omitempty"`
+}
+
+// batchNorms counts BatchNormalizations: nodes, and those folded into convolutions.
+type batchNorms struct {
+	Kept   int `json:"kept"`
+	Folded int `json:"folded"`
 }
 
 type node struct {
@@ -90,6 +97,7 @@ func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
 		Folded:    s.Folded,
 		Metadata:  map[string]string{},
 	}
+	i.BatchNorm.Kept, i.BatchNorm.Folded = s.BatchNorms()
 	for _, t := range i.Trainable {
 		if t.Uses > 1 {
 			i.Shared = append(i.Shared, t.Name)
@@ -134,6 +142,12 @@ func (i inspection) write(w io.Writer) error {
 		[]string{"format", fmt.Sprintf("opset %d, IR version %d", i.Opset, i.IRVersion)},
 		[]string{"size", fmt.Sprintf("%d layers, %s parameters, %s an image", len(i.Layers), count(int64(params)), macs(int64(cost)))},
 		[]string{"can learn", fmt.Sprintf("%d tensors", len(i.Trainable))})
+	if n := i.BatchNorm; n.Kept > 0 {
+		facts = append(facts, []string{"BatchNorm", fmt.Sprintf("%d, with statistics that --bn freezes or lets follow the batch", n.Kept)})
+	}
+	if n := i.BatchNorm.Folded; n > 0 {
+		facts = append(facts, []string{"BatchNorm", fmt.Sprintf("%d folded into convolutions by the exporter, which have no statistics", n)})
+	}
 	if i.Folded > 0 {
 		facts = append(facts, []string{"folded", fmt.Sprintf("%d nodes that do not depend on the input's values", i.Folded)})
 	}

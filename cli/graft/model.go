@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/finetune"
 	"graft/graph"
 	"graft/onnx"
 )
@@ -36,7 +37,13 @@ func openModel(c *cli.Context, path string) (*onnx.ModelProto, *graph.Structure,
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := graph.Analyse(m, graph.Options{Output: c.String("output-name")})
+	whole := m
+	if _, ok := onnx.Metadata(m, finetune.HeadsKey); ok && c.String("output-name") == "" { // several heads are one structure
+		if whole, err = graph.Join(m); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
+		}
+	}
+	s, err := graph.Analyse(whole, graph.Options{Output: c.String("output-name")})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
 	}

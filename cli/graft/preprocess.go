@@ -48,12 +48,23 @@ func preprocessing(c *cli.Context, m *onnx.ModelProto) (data.Preprocess, error) 
 		}
 	}
 	if v := c.String("channels"); v != "" {
+		if v == "gray" && p.Channels != "gray" { // what is given for three channels holds on average
+			p.Mean, p.Std = averaged(p.Mean), averaged(p.Std)
+		}
 		p.Channels = v
 	}
 	if v := c.String("layout"); v != "" {
 		p.Layout = v
 	}
 	return p, nil
+}
+
+// averaged is the mean of the numbers of three channels; one is left alone.
+func averaged(v []float32) []float32 {
+	if len(v) != 3 {
+		return v
+	}
+	return []float32{(v[0] + v[1] + v[2]) / 3}
 }
 
 // parseSize reads --size: N, or HxW.

@@ -16,61 +16,83 @@ import (
 // samples is how many images a sheet shows.
 const samples = 16
 
-// judgedSamples are images with what a model makes of them.
-func judgedSamples(s *data.Set, labels []string, list []finetune.Judged) []report.Sample {
-	var out []report.Sample
+// judgedSheet shows images with what a model makes of them.
+func judgedSheet(name, title string, s *data.Set, list []finetune.Judged) report.Sheet {
+	sheet := report.Sheet{Name: name, Title: title}
 	for _, j := range list {
 		if im, ok, err := s.Picture(j.Index); ok && err == nil {
-			out = append(out, report.Sample{Image: im.Go(), Name: s.Items[j.Index].Name, Label: labels[j.Label], Predicted: labels[j.Guess], Probability: j.Probability})
+			sheet.Samples = append(sheet.Samples, report.Sample{Image: im.Go(), Name: s.Items[j.Index].Name, Label: j.Is, Predicted: j.Said, Probability: j.Probability})
 		}
 	}
-	return out
+	return sheet
 }
 
-// seenSamples are the training images of the first batch as the network sees them.
-func seenSamples(p *finetune.Plan, s *data.Set) []report.Sample {
-	c := p.Config
-	var out []report.Sample
-	for _, i := range data.Shuffle(s.Len(), c.Seed, 0)[:min(samples, s.Len())] {
+// seenSheet shows images as the network sees them: those at order, each by its view.
+func seenSheet(pre data.Preprocess, s *data.Set, order []int, view func(i int) data.View) report.Sheet {
+	sheet := report.Sheet{Name: "seen", Title: "Images as the network sees them"}
+	for _, i := range order[:min(samples, len(order))] {
 		im, ok, err := s.Picture(i)
 		if !ok || err != nil {
 			continue
 		}
-		if p.Preprocess.Height > 0 {
-			if im, err = p.Preprocess.Seen(im, p.Last().Augment.View(c.Seed, 0, i)); err != nil {
+		if pre.Height > 0 {
+			if im, err = pre.Seen(im, view(i)); err != nil {
 				continue
 			}
 		}
-		out = append(out, report.Sample{Image: im.Go(), Name: s.Items[i].Name, Label: s.Classes[s.Items[i].Label]})
+		sheet.Samples = append(sheet.Samples, report.Sample{Image: im.Go(), Name: s.Items[i].Name, Label: s.Answer(i), Probability: math.NaN()})
 	}
-	return out
+	return sheet
 }
+
+// unvaried is an image as it is.
+func unvaried(int) data.View { return data.View{} }
 
 // addEvaluation puts an evaluation into a run's record.
 func addEvaluation(r *report.Run, e *finetune.Evaluation, s *data.Set) {
-	r.Confusion = e.Confusion
-	r.Classes = nil
-	for _, c := range e.Classes {
-		r.Classes = append(r.Classes, c.Class)
-		r.Scores = append(r.Scores, report.ClassScore{Name: c.Class, Images: c.Images, Precision: c.Precision, Recall: c.Recall})
+	if len(e.Heads) > 0 {
+		for _, h := range e.Heads {
+			addEvaluation(r, h, s)
+		}
+		return
 	}
-	r.Wrong, r.Right = judgedSamples(s, r.Classes, e.Wrong(samples)), judgedSamples(s, r.Classes, e.Right(samples))
+	h := report.Head{Name: e.Head, Confusion: e.Confusion, Labels: e.Kind == data.Labels}
+	for _, c := range e.Classes {
+		h.Classes = append(h.Classes, c.Class)
+		h.Scores = append(h.Scores, report.ClassScore{Name: c.Class, Images: c.Images, Precision: c.Precision, Recall: c.Recall})
+	}
+	for _, l := range e.Labels {
+		h.Scores = append(h.Scores, report.ClassScore{Name: l.Label, Images: l.Images, Precision: l.Precision, Recall: l.Recall, AP: l.AP, F1: l.F1})
+	}
+	for i, v := range e.Values {
+		h.Values = append(h.Values, report.Value{Name: v.Name, RMSE: v.RMSE, MAE: v.MAE, R2: v.R2, Truth: e.Truth[i], Guess: e.Guess[i]})
+	}
+	r.Heads = append(r.Heads, h)
+	wrong, right, file, of := "Worst mistakes: the surest of the wrong answers", "Surest right answers", "", ""
+	if e.Kind != data.Class {
+		wrong, right = "Farthest from the truth", "Nearest to the truth"
+	}
+	if e.Head != "" {
+		file, of = "_"+report.FileName(e.Head), e.Head+": "
+	}
+	r.Sheets = append(r.Sheets, judgedSheet("mistakes"+file, of+wrong, s, e.Wrong(samples)), judgedSheet("rights"+file, of+right, s, e.Right(samples)))
 }
 
 // record is what the page of a training shows.
 func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data.Data, args []string, output string) (report.Run, error) {
 	c, plan := r.Plan.Config, r.Plan
-	run := report.Run{Title: "Fine-tuning of " + filepath.Base(args[0]), Epochs: t.records, Rates: t.lr, Warnings: append([]string{}, plan.Warnings...), Made: time.Now()}
+	run := report.Run{Title: "Fine-tuning of " + filepath.Base(args[0]), Epochs: t.records, Measure: t.measure, Rates: t.lr, Warnings: append([]string{}, plan.Warnings...), Made: time.Now()}
 	fact := func(name, value string) { run.Facts = append(run.Facts, [2]string{name, value}) }
 	if b := r.BestEpoch(); b != nil {
-		fact("best validation top-1", percent(b.ValTop1))
+		fact("best validation "+t.measure.Name(), t.measure.Format(b.ValScore))
 		fact("in epoch", fmt.Sprintf("%d of %d", b.N, len(r.Epochs)))
 	}
 	if t.folds != nil {
-		fact("cross-validation", fmt.Sprintf("%s ± %.1f over %d folds", percent(t.folds.Mean), 100*t.folds.Spread, len(t.folds.Top1)))
+		fact("cross-validation", told(t.folds, plan.Metric())+" folds")
 	}
 	if proof.Evaluation != nil {
-		fact("written model's top-1", percent(proof.Top1))
+		score, metric := proof.Score()
+		fact("written model's "+string(metric), metric.Format(score))
 	}
 	if d := proof.Difference; d == 0 {
 		fact("its outputs are", "the trained program's")
@@ -82,6 +104,9 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	fact("training images", strconv.Itoa(d.Train.Len()))
 	if d.Val != nil {
 		fact("validation images", strconv.Itoa(d.Val.Len()))
+	}
+	if plan.Preprocess.Height > 0 {
+		fact("input", plan.Preprocess.String())
 	}
 	fact("cut at", plan.Cut)
 	fact("learnt tensors", strconv.Itoa(len(plan.Last().Learning.Params)))
@@ -100,7 +125,9 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	if proof.Evaluation != nil {
 		addEvaluation(&run, proof.Evaluation, d.Val)
 	}
-	run.Seen = seenSamples(plan, d.Train)
+	run.Sheets = append(run.Sheets, seenSheet(plan.Preprocess, d.Train, data.Shuffle(d.Train.Len(), c.Seed, 0), func(i int) data.View {
+		return plan.Last().Augment.View(c.Seed, 0, i)
+	}))
 	changes, err := r.Changes()
 	for _, ch := range changes {
 		run.Changes = append(run.Changes, report.Change{Layer: strconv.Itoa(ch.Layer) + " " + ch.Tensor, Share: ch.Share})
@@ -122,14 +149,11 @@ func writeReport(dir string, run report.Run) error {
 			return err
 		}
 	}
-	for _, s := range []struct {
-		name, title string
-		samples     []report.Sample
-	}{{"mistakes.png", "Worst mistakes", run.Wrong}, {"rights.png", "Surest right answers", run.Right}, {"seen.png", "Training images as the network sees them", run.Seen}} {
-		if len(s.samples) == 0 {
+	for _, s := range run.Sheets {
+		if len(s.Samples) == 0 {
 			continue
 		}
-		if err := into(s.name, func(w io.Writer) error { return report.Sheet(w, s.samples, s.title) }); err != nil {
+		if err := into(s.Name+".png", s.PNG); err != nil {
 			return err
 		}
 	}

@@ -199,18 +199,18 @@ func (r *runFolder) write(name string, b []byte) error {
 }
 
 // results writes results.csv anew, after every epoch.
-func (r *runFolder) results(records []report.Epoch) error {
-	return writeFile(r.path("results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records) })
+func (r *runFolder) results(records []report.Epoch, m report.Measure) error {
+	return writeFile(r.path("results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records, m) })
 }
 
 // events writes TensorBoard's event file anew, after every epoch: a resumed run has one
 // file as an uninterrupted one has.
-func (r *runFolder) events(records []report.Epoch) error {
+func (r *runFolder) events(records []report.Epoch, m report.Measure) error {
 	return writeFile(r.path("events.out.tfevents.0.graft"), func(w io.Writer) error {
 		e, err := report.NewEvents(w)
 		for _, one := range records {
 			if err == nil {
-				err = e.Epoch(one)
+				err = e.Epoch(one, m)
 			}
 		}
 		return err
@@ -218,7 +218,7 @@ func (r *runFolder) events(records []report.Epoch) error {
 }
 
 // save writes the models and the plot.
-func (r *runFolder) save(res *finetune.Result, records []report.Epoch) error {
+func (r *runFolder) save(res *finetune.Result, records []report.Epoch, measure report.Measure) error {
 	for _, f := range []struct {
 		name string
 		m    *onnx.ModelProto
@@ -227,5 +227,5 @@ func (r *runFolder) save(res *finetune.Result, records []report.Epoch) error {
 			return err
 		}
 	}
-	return writeFile(r.path("curves.png"), func(w io.Writer) error { return report.Curves(w, records, filepath.Base(r.dir)) })
+	return writeFile(r.path("curves.png"), func(w io.Writer) error { return report.Curves(w, records, measure, filepath.Base(r.dir)) })
 }

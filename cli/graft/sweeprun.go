@@ -53,7 +53,7 @@ func runCells(c *cli.Context, u *ui, path string) error {
 		OnEpoch: func(x sweep.Cell, e finetune.Epoch) {
 			mu.Lock()
 			defer mu.Unlock()
-			u.debugf("%s: epoch %d: loss %.4f, top-1 %s, %.1f s", x.ID, e.N, e.TrainLoss, percent(e.ValTop1), e.Seconds)
+			u.debugf("%s: epoch %d: loss %.4f, top-1 %s, %.1f s", x.ID, e.N, e.TrainLoss, percent(e.ValScore), e.Seconds)
 		},
 		OnAgain: func(st sweep.State) {
 			u.warnf("%s: its result is %s, and is made again: %s", st.Cell.ID, st.Status, st.Reason)

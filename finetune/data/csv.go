@@ -48,28 +48,46 @@ func (t *tree) csv(names ...string) (*Data, error) {
 		if found[p.name] == "" {
 			continue
 		}
-		if *p.set, err = t.csvSet(found[p.name], d.Train.Classes); err != nil {
+		if *p.set, err = t.csvSet(found[p.name], d.Train); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
 }
 
-// row is a line of a list.
-type row struct {
-	path, label string
-	line        int
-}
-
-// csvSet reads the list name; with known classes it takes their numbering.
-func (t *tree) csvSet(name string, known []string) (*Set, error) {
+// csvSet reads the list name; with a known set it takes that one's numbering.
+func (t *tree) csvSet(name string, known *Set) (*Set, error) {
 	b, err := t.read(name, maxList)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", show(name), err)
 	}
-	rows, err := t.rows(path.Dir(name), b)
+	var s *Set
+	if len(t.heads) > 0 {
+		heads := t.heads
+		if known != nil {
+			if heads = known.Heads; heads == nil { // an only head of classes
+				heads = []Head{{Name: t.heads[0].Name, Kind: Class, Classes: known.Classes}}
+			}
+		}
+		s, err = t.headSet(path.Dir(name), b, heads)
+	} else {
+		var classes []string
+		if known != nil {
+			classes = known.Classes
+		}
+		s, err = t.listSet(path.Dir(name), b, classes)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", show(name), err)
+	}
+	return s, nil
+}
+
+// listSet reads a list of path,label whose paths are relative to dir.
+func (t *tree) listSet(dir string, list []byte, known []string) (*Set, error) {
+	rows, err := t.rows(dir, list)
+	if err != nil {
+		return nil, err
 	}
 	classes := known
 	if classes == nil {
@@ -78,7 +96,7 @@ func (t *tree) csvSet(name string, known []string) (*Set, error) {
 			names[i] = r.label
 		}
 		if classes = sortClasses(names); len(classes) < 2 {
-			return nil, fmt.Errorf("%s: one class (%s), want two or more", show(name), show(classes[0]))
+			return nil, fmt.Errorf("one class (%s), want two or more", show(classes[0]))
 		}
 	}
 	index := indexOf(classes)
@@ -86,24 +104,35 @@ func (t *tree) csvSet(name string, known []string) (*Set, error) {
 	for _, r := range rows {
 		label, ok := index[r.label]
 		if !ok {
-			return nil, fmt.Errorf("%s: line %d: class %s, which the training part does not have", show(name), r.line, show(r.label))
+			return nil, fmt.Errorf("line %d: class %s, which the training part does not have", r.line, show(r.label))
 		}
-		s.Items = append(s.Items, Item{r.path, label})
+		s.Items = append(s.Items, Item{Name: r.path, Label: label})
 		src = append(src, file{t, r.path})
 	}
 	s.src = src
 	return s, nil
 }
 
-// rows reads a list whose paths are relative to dir, and sees that every file is there.
-func (t *tree) rows(dir string, list []byte) (rows []row, err error) {
+// row is a line of a list of path,label.
+type row struct {
+	path, label string
+	line        int
+}
+
+// line is a line of a list.
+type line struct {
+	cells []string // without blanks around them
+	n     int
+}
+
+// table takes a list apart; all its lines have as many cells.
+func table(list []byte) (lines []line, err error) {
 	c := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(list, []byte("\ufeff"))))
-	c.FieldsPerRecord, c.TrimLeadingSpace, c.ReuseRecord = -1, true, true
-	pathAt, labelAt, width := 0, 1, 0
+	c.FieldsPerRecord, c.TrimLeadingSpace = -1, true
 	for {
 		cells, err := c.Read()
 		if err == io.EOF {
-			break
+			return lines, nil
 		}
 		var bad *csv.ParseError
 		if errors.As(err, &bad) {
@@ -111,49 +140,67 @@ func (t *tree) rows(dir string, list []byte) (rows []row, err error) {
 		} else if err != nil {
 			return nil, err
 		}
-		line, _ := c.FieldPos(0)
-		if width == 0 {
-			width = len(cells)
-			if p, l, ok := header(cells); ok {
-				pathAt, labelAt = p, l
-				continue
-			}
-			if width != 2 {
-				return nil, fmt.Errorf("line %d: %d columns and no header that names path and label, want path,label", line, width)
-			}
+		n, _ := c.FieldPos(0)
+		if len(lines) > 0 && len(cells) != len(lines[0].cells) {
+			return nil, fmt.Errorf("line %d: %d columns, the first line has %d", n, len(cells), len(lines[0].cells))
 		}
-		if len(cells) != width {
-			return nil, fmt.Errorf("line %d: %d columns, the first line has %d", line, len(cells), width)
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
 		}
-		r := row{strings.TrimSpace(cells[pathAt]), strings.TrimSpace(cells[labelAt]), line}
+		lines = append(lines, line{cells, n})
+	}
+}
+
+// rows reads a list whose paths are relative to dir, and sees that every file is there.
+func (t *tree) rows(dir string, list []byte) (rows []row, err error) {
+	lines, err := table(list)
+	if err != nil {
+		return nil, err
+	}
+	pathAt, labelAt := 0, 1
+	if len(lines) > 0 {
+		first := lines[0].cells
+		if p, l, ok := header(first); ok {
+			pathAt, labelAt, lines = p, l, lines[1:]
+		} else if len(first) != 2 {
+			return nil, fmt.Errorf("line %d: %d columns and no header that names path and label, want path,label", lines[0].n, len(first))
+		}
+	}
+	for _, l := range lines {
+		r := row{l.cells[pathAt], l.cells[labelAt], l.n}
 		if r.label == "" {
-			return nil, fmt.Errorf("line %d: no label", line)
+			return nil, fmt.Errorf("line %d: no label", l.n)
 		}
 		if r.path, err = t.listed(dir, r.path); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return nil, fmt.Errorf("line %d: %w", l.n, err)
 		}
 		rows = append(rows, r)
 	}
 	if len(rows) == 0 {
-		return nil, errors.New("no images in this list")
+		return nil, errNoImages
 	}
 	return rows, nil
 }
 
+var errNoImages = errors.New("no images in this list")
+
 // header finds the columns by their names; not ok where the cells are no header.
 func header(cells []string) (pathAt, labelAt int, ok bool) {
-	find := func(names []string) int {
-		for _, n := range names {
-			for i, c := range cells {
-				if strings.EqualFold(strings.TrimSpace(c), n) {
-					return i
-				}
+	pathAt, labelAt = column(cells, pathColumns...), column(cells, labelColumns...)
+	return pathAt, labelAt, pathAt >= 0 && labelAt >= 0
+}
+
+// column is the position of the first of the names that a header has, in any case; -1
+// without one.
+func column(header []string, names ...string) int {
+	for _, n := range names {
+		for i, c := range header {
+			if strings.EqualFold(c, n) {
+				return i
 			}
 		}
-		return -1
 	}
-	pathAt, labelAt = find(pathColumns), find(labelColumns)
-	return pathAt, labelAt, pathAt >= 0 && labelAt >= 0
+	return -1
 }
 
 // listed checks a path of a list and gives it from the top of the tree.

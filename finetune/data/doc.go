@@ -12,6 +12,7 @@
 //   - a folder with train/<class>/* and, if present, val|valid|validation/<class>/* and test/<class>/*;
 //   - a folder <class>/*, which [Set.Split] divides;
 //   - a .csv of path,label with paths relative to the list (or train.csv, val.csv, test.csv side by side);
+//     [OpenHeads] reads lists that tell several labels, numbers, or several things of an image;
 //   - an .npz with x and y (also x_val, y_val, x_test, y_test, and classes: the names of the labels 0, 1, ...);
 //     x is [N,C,H,W] float32, taken as it is, or [N,H,W,C] or [N,H,W] uint8 pixels;
 //   - IDX files (MNIST): their folder, or the images file itself;

@@ -46,3 +46,40 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output: data: testdata/gone: no such file or folder
 }
+
+// A list may tell several labels of an image, or numbers.
+func ExampleOpenHeads() {
+	d, err := data.OpenHeads("testdata/heads/list.csv", []data.Head{{Name: "tags", Kind: data.Labels}, {Name: "age", Kind: data.Values}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer d.Close()
+	fmt.Println(d.Train.Describe())
+	for i, it := range d.Train.Items {
+		fmt.Println(it.Name, it.Told, "-", d.Train.Answer(i))
+	}
+	// Output:
+	// 2 images; tags: 2 labels; age: 2 to 7.5
+	// a.png [1 1 2] - tags big, red, age 2
+	// b.png [0 1 7.5] - tags red, age 7.5
+}
+
+// What is wrong with data is found before a training.
+func ExampleData_Check() {
+	d, err := data.OpenHeads("testdata/heads/list.csv", []data.Head{{Name: "age", Kind: data.Values}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer d.Close()
+	found, err := d.Check(context.Background(), data.CheckOptions{})
+	for _, f := range found {
+		fmt.Println(f.Kind, f.Names)
+	}
+	fmt.Println(err)
+	// Output:
+	// contradiction [b.png (is a.png)]
+	// tiny [a.png (4x4) b.png (4x4)]
+	// <nil>
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Finding is something about the data that their owner should know.
@@ -95,7 +96,12 @@ type place struct {
 }
 
 func (p place) name() string { return p.set.Items[p.i].Name }
-func (p place) label() int   { return p.set.Items[p.i].Label }
+
+// differs says whether two examples are told different things of.
+func (p place) differs(q place) bool {
+	a, b := p.set.Items[p.i], q.set.Items[q.i]
+	return a.Label != b.Label || !slices.Equal(a.Told, b.Told)
+}
 
 type checker struct {
 	o     CheckOptions
@@ -176,7 +182,7 @@ func (c *checker) twice() {
 		a, b := c.at[p.a], c.at[p.b]
 		detail := "is " + show(a.name())
 		switch {
-		case a.label() != b.label():
+		case a.differs(b):
 			c.add("contradiction", "images lie under several labels", b.name(), detail)
 		case a.part != b.part:
 			c.add("leak", "images are in several parts of the data, which makes validation look too good", b.name(), detail)
@@ -187,7 +193,7 @@ func (c *checker) twice() {
 	for _, p := range near {
 		a, b := c.at[p.a], c.at[p.b]
 		detail := "looks like " + show(a.name())
-		if a.label() != b.label() {
+		if a.differs(b) {
 			detail += ", of another class"
 		}
 		if a.part != b.part {
@@ -215,6 +221,9 @@ func (c *checker) classes() {
 				if n > counts[most] {
 					most = k
 				}
+			}
+			if len(counts) == 0 {
+				continue
 			}
 			if n := counts[least]; n > 0 && float64(counts[most]) >= muchMore*float64(n) {
 				c.add("imbalance", "one class is much larger than another; --class-weights balanced or --sampling balanced helps", p.set.Classes[most],

@@ -90,7 +90,7 @@ func (t *tree) classSet(dir string, known []string) (*Set, error) {
 			return fail(at, errors.New("no images in this class folder"))
 		}
 		for _, name := range images {
-			s.Items = append(s.Items, Item{name, label})
+			s.Items = append(s.Items, Item{Name: name, Label: label})
 			src = append(src, file{t, name})
 		}
 	}
@@ -119,7 +119,7 @@ func OpenImages(paths ...string) (*Set, error) {
 			if name != filepath.Base(p) {
 				full = path.Join(filepath.ToSlash(p), name)
 			}
-			s.Items = append(s.Items, Item{full, -1})
+			s.Items = append(s.Items, Item{Name: full, Label: -1})
 		}
 	}
 	if len(s.Items) == 0 {

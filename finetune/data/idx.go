@@ -102,7 +102,7 @@ func (t *tree) idxSet(name string, known []string) (*Set, error) {
 	}
 	s := &Set{Classes: classes, src: raster{pix, shape[1], shape[2], 1}, Items: make([]Item, len(y))}
 	for i, label := range labels {
-		s.Items[i] = Item{name + "[" + strconv.Itoa(i) + "]", label}
+		s.Items[i] = Item{Name: name + "[" + strconv.Itoa(i) + "]", Label: label}
 	}
 	return s, nil
 }

@@ -29,8 +29,8 @@ func (s *Set) Manifest(ctx context.Context) ([]Sum, error) {
 			for i := range next {
 				b, err := s.src.content(s.position(i))
 				sums[i], errs[i] = Sum{Name: s.Items[i].Name, SHA256: sha256.Sum256(b)}, err
-				if l := s.Items[i].Label; l >= 0 {
-					sums[i].Class = s.Classes[l]
+				if it := s.Items[i]; it.Label >= 0 || it.Told != nil {
+					sums[i].Class = s.Answer(i)
 				}
 			}
 		})

@@ -93,7 +93,7 @@ func (n npzFile) set(suffix string, classes []string, named bool) (*Set, error) 
 	}
 	s := &Set{Classes: classes, src: src, Items: make([]Item, len(y))}
 	for i, label := range labels {
-		s.Items[i] = Item{xName + "[" + strconv.Itoa(i) + "]", label}
+		s.Items[i] = Item{Name: xName + "[" + strconv.Itoa(i) + "]", Label: label}
 	}
 	return s, nil
 }

@@ -195,7 +195,7 @@ func FuzzZip(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := openZip(bytes.NewReader(b), int64(len(b)))
+		d, err := openZip(bytes.NewReader(b), int64(len(b)), nil)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Fatalf("more than a line: %q", err)

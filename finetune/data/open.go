@@ -17,15 +17,23 @@ import (
 
 // Open reads what the package comment lists under Sources. Pictures are decoded when they are asked for; arrays are
 // read now. The errors name the path, the place in it and the reason.
-func Open(name string) (*Data, error) {
-	d, err := open(name)
+func Open(name string) (*Data, error) { return OpenHeads(name, nil) }
+
+// OpenHeads is Open for lists that tell more of an image than its class: several labels,
+// numbers, or several of these (see Head). What heads leave open is found in the list.
+func OpenHeads(name string, heads []Head) (*Data, error) {
+	d, err := open(name, heads)
+	if err == nil && len(heads) > 0 && !strings.HasSuffix(d.Kind, "csv") {
+		d.Close()
+		err = fmt.Errorf("a %s, which tells the class of an image alone; several labels and numbers are read from a .csv", d.Kind)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: %w", show(name), reason(err))
 	}
 	return d, nil
 }
 
-func open(name string) (*Data, error) {
+func open(name string, heads []Head) (*Data, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -35,7 +43,7 @@ func open(name string) (*Data, error) {
 		if err != nil {
 			return nil, err
 		}
-		return closing(root)((&tree{fs: root.FS()}).detect())
+		return closing(root)((&tree{root.FS(), heads}).detect())
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("neither a file nor a folder")
@@ -51,7 +59,7 @@ func open(name string) (*Data, error) {
 		return nil, err
 	}
 	if head = head[:n]; isZip(head) {
-		return closing(f)(openZip(f, info.Size()))
+		return closing(f)(openZip(f, info.Size(), heads))
 	}
 	f.Close()
 
@@ -60,7 +68,7 @@ func open(name string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, base := &tree{fs: root.FS()}, filepath.Base(name)
+	t, base := &tree{root.FS(), heads}, filepath.Base(name)
 	switch {
 	case strings.EqualFold(path.Ext(base), ".csv"):
 		return closing(root)(t.csv(base))
@@ -91,7 +99,7 @@ func isZip(head []byte) bool {
 }
 
 // openZip reads an archive in place; one that holds .npy files alone is an .npz.
-func openZip(r io.ReaderAt, size int64) (*Data, error) {
+func openZip(r io.ReaderAt, size int64, heads []Head) (*Data, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("damaged archive: %w", err)
@@ -100,7 +108,7 @@ func openZip(r io.ReaderAt, size int64) (*Data, error) {
 	if len(z.File) > 0 && !slices.ContainsFunc(z.File, func(f *zip.File) bool { return !npy(f) }) {
 		return readNpz(z)
 	}
-	d, err := (&tree{fs: z}).detect()
+	d, err := (&tree{z, heads}).detect()
 	if err != nil {
 		return nil, err
 	}

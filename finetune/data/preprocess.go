@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // Exact as Preprocess.Resize says that pictures already have the network's size; others are refused.
@@ -85,6 +87,37 @@ func (p Preprocess) ShortSide() int {
 		return int(math.Round(float64(max(p.Height, p.Width)) * 256 / 224))
 	}
 	return p.Resize
+}
+
+// String is one line for messages: "224x224 rgb, short side to 256, less 127, over 128".
+func (p Preprocess) String() string {
+	channels := p.Channels
+	if channels == "" {
+		channels = "rgb"
+	}
+	s := fmt.Sprintf("%dx%d %s", p.Height, p.Width, channels)
+	if p.Layout == "nhwc" {
+		s += " nhwc"
+	}
+	if p.Resize == Exact {
+		s += ", taken as it is"
+	} else {
+		s += fmt.Sprintf(", short side to %d", p.ShortSide())
+	}
+	for _, v := range []struct {
+		what string
+		of   []float32
+	}{{"less", p.Mean}, {"over", p.Std}} {
+		if len(v.of) == 0 {
+			continue
+		}
+		var parts []string
+		for _, x := range v.of {
+			parts = append(parts, strconv.FormatFloat(float64(x), 'g', 6, 32))
+		}
+		s += ", " + v.what + " " + strings.Join(parts, ",")
+	}
+	return s
 }
 
 // Apply writes im as one network input of p.Shape to dst, varied as v says. The picture is made gray before it is

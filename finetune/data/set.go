@@ -13,14 +13,19 @@ import (
 // Item is one labelled example.
 type Item struct {
 	Name  string // path inside the source, for messages and reports
-	Label int    // index into Set.Classes; -1 where unlabelled
+	Label int    // index into Set.Classes; -1 where unlabelled, or told by Told
+
+	// Told is what Set.Heads tell, one after the other: the index of a class, a 1 or 0 for
+	// each label, the numbers. nil where the set has no heads.
+	Told []float32
 }
 
 // Set is a list of examples with their pixels on demand. It is safe for concurrent use as long as nobody changes
 // its fields.
 type Set struct {
-	Classes []string
+	Classes []string // or labels, of a set whose only head has them
 	Items   []Item
+	Heads   []Head // nil: an example has one class, its Label
 
 	src source
 	at  []int // position in src of each item; nil: the same position
@@ -78,12 +83,29 @@ func (s *Set) position(i int) int {
 
 // Subset is the set of the examples idx of s, in that order; the classes stay.
 func (s *Set) Subset(idx []int) *Set {
-	sub := &Set{Classes: s.Classes, Items: make([]Item, len(idx)), src: s.src, at: make([]int, len(idx))}
+	sub := &Set{Classes: s.Classes, Heads: s.Heads, Items: make([]Item, len(idx)), src: s.src, at: make([]int, len(idx))}
 	for k, i := range idx {
 		sub.Items[k] = s.Items[i]
 		sub.at[k] = s.position(i)
 	}
 	return sub
+}
+
+// strata are the examples that are divided evenly: those of each class, all together
+// where they have none.
+func (s *Set) strata(what string) ([][]int, error) {
+	of := make([][]int, max(len(s.Classes), 1))
+	for i, it := range s.Items {
+		switch {
+		case it.Label >= 0:
+			of[it.Label] = append(of[it.Label], i)
+		case it.Told != nil:
+			of[0] = append(of[0], i)
+		default:
+			return nil, fmt.Errorf("data: %s: %s has no label", what, show(it.Name))
+		}
+	}
+	return of, nil
 }
 
 // Align is s with its labels numbered as in classes, as a model or a training set has them; a class of s that is not
@@ -107,12 +129,18 @@ func (s *Set) Align(classes []string) (*Set, error) {
 	return aligned, nil
 }
 
-// Counts is the number of examples of each class.
+// Counts is the number of examples of each class, or of each label of an only head.
 func (s *Set) Counts() []int {
 	counts := make([]int, len(s.Classes))
 	for _, it := range s.Items {
 		if it.Label >= 0 {
 			counts[it.Label]++
+			continue
+		}
+		for c := range counts {
+			if c < len(it.Told) && it.Told[c] == 1 {
+				counts[c]++
+			}
 		}
 	}
 	return counts
@@ -122,7 +150,14 @@ func (s *Set) Counts() []int {
 func (s *Set) Describe() string {
 	const most = 10
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d images, %d classes", s.Len(), len(s.Classes))
+	if len(s.Heads) > 1 || len(s.Heads) == 1 && s.Heads[0].Kind == Values {
+		return fmt.Sprintf("%d images%s", s.Len(), s.describeHeads())
+	}
+	what := "classes"
+	if len(s.Heads) == 1 && s.Heads[0].Kind == Labels {
+		what = "labels"
+	}
+	fmt.Fprintf(&b, "%d images, %d %s", s.Len(), len(s.Classes), what)
 	for c, n := range s.Counts() {
 		if c == most {
 			fmt.Fprintf(&b, ", … %d more", len(s.Classes)-most)
@@ -143,12 +178,9 @@ func (s *Set) Split(fraction float64, seed uint64) (train, val *Set, err error) 
 	if !(fraction > 0 && fraction < 1) {
 		return nil, nil, fmt.Errorf("data: split: validation fraction %v, want more than 0 and less than 1", fraction)
 	}
-	byClass := make([][]int, len(s.Classes))
-	for i, it := range s.Items {
-		if it.Label < 0 {
-			return nil, nil, fmt.Errorf("data: split: %s has no label", show(it.Name))
-		}
-		byClass[it.Label] = append(byClass[it.Label], i)
+	byClass, err := s.strata("split")
+	if err != nil {
+		return nil, nil, err
 	}
 	var in, out []int
 	for c, members := range byClass {
@@ -255,12 +287,9 @@ func (s *Set) Folds(k int, seed uint64) (train, val []*Set, err error) {
 		return nil, nil, fmt.Errorf("data: folds: %d of %d examples, want 2 to all of them", k, s.Len())
 	}
 	fold := make([]int, s.Len())
-	byClass := make([][]int, len(s.Classes))
-	for i, it := range s.Items {
-		if it.Label < 0 {
-			return nil, nil, fmt.Errorf("data: folds: %s has no label", show(it.Name))
-		}
-		byClass[it.Label] = append(byClass[it.Label], i)
+	byClass, err := s.strata("folds")
+	if err != nil {
+		return nil, nil, err
 	}
 	next := 0 // goes on from class to class, so that the parts are of one size
 	for c, members := range byClass {

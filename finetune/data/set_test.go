@@ -80,14 +80,14 @@ func nan() float64 { z := 0.0; return z / z }
 
 func TestSubsetOfSubset(t *testing.T) {
 	s := numbered(6, 4).Subset([]int{9, 7, 5, 3, 1}).Subset([]int{4, 0, 2})
-	if got := fmt.Sprint(values(s), s.Counts(), s.Items[1]); got != "[1 9 5] [2 1] {x[9] 1}" {
+	if got := fmt.Sprint(values(s), s.Counts(), s.Items[1]); got != "[1 9 5] [2 1] {x[9] 1 []}" {
 		t.Error(got)
 	}
 }
 
 func TestAlign(t *testing.T) {
 	s, err := numbered(2, 1).Align([]string{"c", "b", "x", "a"})
-	if err != nil || fmt.Sprint(s.Items, s.Counts(), values(s)) != "[{x[0] 3} {x[1] 3} {x[2] 1}] [0 1 0 2] [0 1 2]" {
+	if err != nil || fmt.Sprint(s.Items, s.Counts(), values(s)) != "[{x[0] 3 []} {x[1] 3 []} {x[2] 1 []}] [0 1 0 2] [0 1 2]" {
 		t.Errorf("%v, %v", s, err)
 	}
 	if _, err := s.Align([]string{"c", "b", "x"}); err == nil || err.Error() != "data: class a is not among the 3 known ones" {

@@ -15,7 +15,10 @@ import (
 const maxDepth = 32
 
 // tree is a folder on disk, which reading cannot leave (os.Root), or a .zip.
-type tree struct{ fs fs.FS }
+type tree struct {
+	fs    fs.FS
+	heads []Head // what lists tell of an image; nil: its class
+}
 
 // list gives the folders and the regular files of dir, sorted, without the hidden ones.
 func (t *tree) list(dir string) (dirs, files []string, err error) {

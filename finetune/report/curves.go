@@ -14,36 +14,15 @@ import (
 // markersUpTo is the number of points up to which a curve shows each of them.
 const markersUpTo = 30
 
-// Curves draws loss and accuracy over the epochs, training and validation, side
+// Curves draws loss and score over the epochs, training and validation, side
 // by side as a PNG of 1728 by 816 dots. It is an error if there is no epoch.
-func Curves(w io.Writer, epochs []Epoch, title string) error {
+func Curves(w io.Writer, epochs []Epoch, m Measure, title string) error {
 	if len(epochs) == 0 {
 		return errors.New("report: curves: no epochs")
 	}
-	field := func(get func(Epoch) float64) []float64 {
-		var v []float64
-		for _, e := range epochs {
-			v = append(v, get(e))
-		}
-		return v
-	}
-	x := field(func(e Epoch) float64 { return float64(e.N) })
-	loss := []Series{
-		{Name: "training", X: x, Mean: field(func(e Epoch) float64 { return e.TrainLoss })},
-		{Name: "validation", X: x, Mean: field(func(e Epoch) float64 { return e.ValLoss })},
-	}
-	accuracy := []Series{
-		{Name: "training", X: x, Mean: field(func(e Epoch) float64 { return 100 * e.TrainAcc })},
-		{Name: "validation", X: x, Mean: field(func(e Epoch) float64 { return 100 * e.ValAcc })},
-	}
-	var keys []key
-	for i := range loss {
-		if len(loss[i].points())+len(accuracy[i].points()) > 0 {
-			keys = append(keys, key{loss[i].Name, palette[i], markers[i]})
-		}
-	}
-	img, body := canvas(9, 4.25, title, keys)
-	panels := [][]*plot.Plot{{panel("loss", x, loss, math.Inf(1)), panel("top-1 accuracy, %", x, accuracy, 100)}}
+	x, loss, score := m.course(epochs)
+	img, body := canvas(9, 4.25, title, keysOf(loss, score))
+	panels := [][]*plot.Plot{{panel("loss", x, loss, math.Inf(1)), panel(m.of().axis, x, score, m.of().most)}}
 	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 24}
 	for i, c := range plot.Align(panels, tiles, body)[0] {
 		panels[0][i].Draw(c)

@@ -1,17 +1,19 @@
 package report_test
 
 import (
+	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"graft/finetune/report"
 )
 
 func ExampleWriteCSV() {
 	report.WriteCSV(os.Stdout, []report.Epoch{
-		{N: 1, TrainLoss: 0.71, TrainAcc: 0.5, ValLoss: 0.625, ValAcc: 0.75, LR: 0.001, Seconds: 1.5},
-		{N: 2, TrainLoss: 0.5, TrainAcc: 0.875, ValLoss: math.NaN(), ValAcc: math.NaN(), LR: 5e-05, Seconds: 1.25},
-	})
+		{N: 1, TrainLoss: 0.71, TrainScore: 0.5, ValLoss: 0.625, ValScore: 0.75, LR: 0.001, Seconds: 1.5},
+		{N: 2, TrainLoss: 0.5, TrainScore: 0.875, ValLoss: math.NaN(), ValScore: math.NaN(), LR: 5e-05, Seconds: 1.25},
+	}, report.Top1)
 	// Output:
 	// epoch,train_loss,train_acc,val_loss,val_acc,lr,seconds
 	// 1,0.71,0.5,0.625,0.75,0.001,1.5
@@ -40,4 +42,21 @@ func ExampleTerminal() {
 	//     └──┬─────────┬─────────┬─────────┬─────────┬─────────┬──
 	//        0         1         2         3         4         5
 	//    ● first n layers frozen   ╌ from scratch 90.0 ± 1.5
+}
+
+// The page of a run: what is absent is left out.
+func ExampleRun_HTML() {
+	r := report.Run{Title: "Tags", Measure: report.MAP, Epochs: []report.Epoch{{N: 1, TrainLoss: 0.7, TrainScore: math.NaN(), ValLoss: 0.6, ValScore: 0.8125}},
+		Heads: []report.Head{{Labels: true, Scores: []report.ClassScore{{Name: "red", Images: 3, AP: 0.9, F1: 0.8}}}}}
+	for _, f := range r.Figures() {
+		fmt.Println(f.Name)
+	}
+	var page strings.Builder
+	err := r.HTML(&page)
+	fmt.Println(strings.Contains(page.String(), "81.2 %"), err)
+	// Output:
+	// loss
+	// mean_average_precision
+	// classes
+	// true <nil>
 }

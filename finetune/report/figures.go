@@ -37,24 +37,9 @@ func (r Run) Figures() []Figure {
 		list = append(list, Figure{name, title, keys, p, h})
 	}
 	if len(r.Epochs) > 0 {
-		x := r.field(func(e Epoch) float64 { return float64(e.N) })
-		for _, f := range []struct {
-			name, title string
-			most        float64
-			train, val  func(Epoch) float64
-		}{
-			{"loss", "Loss", math.Inf(1), func(e Epoch) float64 { return e.TrainLoss }, func(e Epoch) float64 { return e.ValLoss }},
-			{"accuracy", "Top-1 accuracy, %", 100, func(e Epoch) float64 { return 100 * e.TrainAcc }, func(e Epoch) float64 { return 100 * e.ValAcc }},
-		} {
-			series := []Series{{Name: "training", X: x, Mean: r.field(f.train)}, {Name: "validation", X: x, Mean: r.field(f.val)}}
-			var keys []key
-			for i, s := range series {
-				if len(s.points()) > 0 {
-					keys = append(keys, key{s.Name, palette[i], markers[i]})
-				}
-			}
-			add(f.name, f.title, panel("", x, series, f.most), keys, 3.2)
-		}
+		x, loss, score := r.Measure.course(r.Epochs)
+		add("loss", "Loss", panel("", x, loss, math.Inf(1)), keysOf(loss), 3.2)
+		add(r.Measure.of().file, r.Measure.of().title, panel("", x, score, r.Measure.of().most), keysOf(score), 3.2)
 	}
 	if len(r.Rates) > 1 {
 		x := make([]float64, len(r.Rates))
@@ -69,13 +54,8 @@ func (r Run) Figures() []Figure {
 	if len(r.Test.LR) > 1 {
 		add("rate_test", "Loss over a rising learning rate", r.Test.plot(), nil, 3.2)
 	}
-	if n := len(r.Classes); n > 1 && len(r.Confusion) == n && n <= widestMatrix {
-		add("confusion", "Confusion: images of a class (row) called a class (column)", confusionPlot(r.Classes, r.Confusion), nil, 1.6+vg.Length(min(n, 20))*0.22)
-	}
-	if len(r.Scores) > 0 {
-		add("classes", "Recall of each class, %", barPlot(len(r.Scores), 100, func(i int) (string, float64) {
-			return r.Scores[i].Name, 100 * r.Scores[i].Recall
-		}), nil, barsHeight(len(r.Scores)))
+	for _, h := range r.Heads {
+		h.figures(add)
 	}
 	if len(r.Changes) > 0 {
 		add("changes", "Change of the weights of each layer, % of their norm", barPlot(len(r.Changes), 0, func(i int) (string, float64) {
@@ -85,18 +65,40 @@ func (r Run) Figures() []Figure {
 	return list
 }
 
+// figures are the pictures of what a head tells.
+func (h Head) figures(add func(name, title string, p *plot.Plot, keys []key, height vg.Length)) {
+	file, of := "", func(title string) string { return title }
+	if h.Name != "" {
+		file = "_" + FileName(h.Name)
+		of = func(title string) string { return h.Name + ": " + strings.ToLower(title[:1]) + title[1:] }
+	}
+	if n := len(h.Classes); n > 1 && len(h.Confusion) == n && n <= widestMatrix {
+		add("confusion"+file, of("Images of a class (row) called a class (column)"), confusionPlot(h.Classes, h.Confusion), nil, 1.6+vg.Length(min(n, 20))*0.22)
+	}
+	if n := len(h.Answers); n > 0 && n == len(h.Classes) {
+		add("answers"+file, of("Images called each class"), barPlot(n, 0, func(i int) (string, float64) { return h.Classes[i], float64(h.Answers[i]) }), nil, barsHeight(n))
+	}
+	if n := len(h.Scores); n > 0 {
+		title, share := "Recall of each class, %", func(s ClassScore) float64 { return s.Recall }
+		if h.Labels {
+			title, share = "Average precision of each label, %", func(s ClassScore) float64 { return s.AP }
+		}
+		add("classes"+file, of(title), barPlot(n, 100, func(i int) (string, float64) { return h.Scores[i].Name, 100 * share(h.Scores[i]) }), nil, barsHeight(n))
+	}
+	for i, v := range h.Values {
+		add(fmt.Sprintf("values%s_%d", file, i+1), v.Name+": the answers over the truth", scatterPlot(v.Truth, v.Guess), nil, 4.2)
+	}
+}
+
+// FileName is a head's name as part of a file's.
+func FileName(head string) string { return notInFile.ReplaceAllString(head, "_") }
+
+var notInFile = regexp.MustCompile("[^A-Za-z0-9-]+")
+
 // widestMatrix is the most classes whose confusion a picture can show.
 const widestMatrix = 60
 
 func barsHeight(n int) vg.Length { return 0.6 + vg.Length(n)*0.19 }
-
-func (r Run) field(get func(Epoch) float64) []float64 {
-	var v []float64
-	for _, e := range r.Epochs {
-		v = append(v, get(e))
-	}
-	return v
-}
 
 // PNG writes the figure in twice the screen's dots.
 func (f Figure) PNG(w io.Writer) error {
@@ -221,7 +223,7 @@ func (b bars) Plot(c draw.Canvas, _ *plot.Plot) {
 
 func decimalsOf(v float64) int {
 	switch {
-	case v >= 10 || v == 0:
+	case v >= 10 || v == 0 || v == math.Trunc(v):
 		return 0
 	case v >= 1:
 		return 1

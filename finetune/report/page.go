@@ -27,9 +27,9 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 type page struct {
 	Run
 	Figures []pageFigure
-	Sheets  []pageSheet
-	Tail    []Epoch // the last epochs
-	Best    int     // of the epochs, by validation; 0 without it
+	Sheets  []pageSheet // hide those of Run
+	Tail    []Epoch     // the last epochs
+	Best    int         // of the epochs, by validation; 0 without it
 }
 
 type pageFigure struct {
@@ -52,13 +52,7 @@ type pageSample struct {
 // HTML writes a run as one page that needs nothing else: its pictures are in it, it has
 // no script, and it follows the reader's choice of light or dark.
 func (r Run) HTML(w io.Writer) error {
-	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):]}
-	best := -1.0
-	for _, e := range r.Epochs {
-		if e.ValAcc > best {
-			best, p.Best = e.ValAcc, e.N
-		}
-	}
+	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):], Best: best(r.Epochs)}
 	for _, f := range r.Figures() {
 		svg, err := f.inline()
 		if err != nil {
@@ -66,22 +60,19 @@ func (r Run) HTML(w io.Writer) error {
 		}
 		p.Figures = append(p.Figures, pageFigure{f.Title, template.HTML(svg)})
 	}
-	for _, s := range []struct {
-		title   string
-		samples []Sample
-	}{{"Worst mistakes: the surest of the wrong answers", r.Wrong}, {"Surest right answers", r.Right}, {"Training images as the network sees them", r.Seen}} {
-		if len(s.samples) == 0 {
+	for _, s := range r.Sheets {
+		if len(s.Samples) == 0 {
 			continue
 		}
-		sheet := pageSheet{Title: s.title}
-		for _, one := range s.samples {
+		sheet := pageSheet{Title: s.Title}
+		for _, one := range s.Samples {
 			var b bytes.Buffer
 			if err := jpeg.Encode(&b, one.small(), &jpeg.Options{Quality: 85}); err != nil {
 				return err
 			}
 			first, second := one.caption()
 			sheet.Samples = append(sheet.Samples, pageSample{one, first, second,
-				template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), one.Predicted != "" && one.Predicted != one.Label})
+				template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), one.Predicted != "" && one.Label != "" && one.Predicted != one.Label})
 		}
 		p.Sheets = append(p.Sheets, sheet)
 	}

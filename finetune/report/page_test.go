@@ -23,7 +23,7 @@ func aRun(classes int) Run {
 		Commands: []string{"graft predict mine.onnx PHOTO.jpg", "graft eval mine.onnx DATA"}, Made: time.Date(2024, 5, 6, 7, 8, 0, 0, time.UTC)}
 	for i := range 12 {
 		x := float64(i)
-		r.Epochs = append(r.Epochs, Epoch{N: i + 1, TrainLoss: 1.5 * math.Exp(-x/4), TrainAcc: 1 - 0.6*math.Exp(-x/3), ValLoss: 0.3 + 1.2*math.Exp(-x/3), ValAcc: 0.93 - 0.5*math.Exp(-x/3), LR: 0.01, Seconds: 2.5})
+		r.Epochs = append(r.Epochs, Epoch{N: i + 1, TrainLoss: 1.5 * math.Exp(-x/4), TrainScore: 1 - 0.6*math.Exp(-x/3), ValLoss: 0.3 + 1.2*math.Exp(-x/3), ValScore: 0.93 - 0.5*math.Exp(-x/3), LR: 0.01, Seconds: 2.5})
 	}
 	for i := range 240 {
 		r.Rates = append(r.Rates, 0.005*(1+math.Cos(math.Pi*float64(i)/240)))
@@ -34,12 +34,21 @@ func aRun(classes int) Run {
 		r.Test.Loss = append(r.Test.Loss, 2-1.2/(1+1e-3/lr)+lr*3)
 	}
 	r.Test.Best = 0.012
+	h := Head{}
 	for i := range classes {
-		r.Classes = append(r.Classes, fmt.Sprintf("class %c%d", 'a'+i%26, i))
-		r.Confusion = append(r.Confusion, make([]int, classes))
-		r.Confusion[i][i], r.Confusion[i][(i*7+3)%classes] = 30, r.Confusion[i][(i*7+3)%classes]+i%9
-		r.Scores = append(r.Scores, ClassScore{r.Classes[i], 30 + i%9, 0.9, 30 / float64(30+i%9)})
+		h.Classes = append(h.Classes, fmt.Sprintf("class %c%d", 'a'+i%26, i))
+		h.Confusion = append(h.Confusion, make([]int, classes))
+		h.Confusion[i][i], h.Confusion[i][(i*7+3)%classes] = 30, h.Confusion[i][(i*7+3)%classes]+i%9
+		h.Scores = append(h.Scores, ClassScore{Name: h.Classes[i], Images: 30 + i%9, Precision: 0.9, Recall: 30 / float64(30+i%9)})
 	}
+	tags := Head{Name: "tags", Labels: true, Scores: []ClassScore{{Name: "even", Images: 3, AP: 0.8, F1: 0.75}, {Name: "large", Images: 40, AP: 0.41}}}
+	size := Head{Name: "size", Values: []Value{{Name: "size", RMSE: 0.5, MAE: 0.25, R2: 0.9}}}
+	for i := range 80 {
+		size.Values[0].Truth = append(size.Values[0].Truth, float64(i%9))
+		size.Values[0].Guess = append(size.Values[0].Guess, float64(i%9)+0.4*math.Sin(float64(i)))
+	}
+	r.Heads = []Head{h, tags, size, {Name: "answers", Classes: []string{"a", "b"}, Answers: []int{3, 0}}}
+	r.Sheets = []Sheet{{Name: "mistakes", Title: "Worst mistakes"}, {Name: "rights", Title: "Surest right answers"}, {Name: "seen", Title: "As the network sees them"}}
 	for i := range 8 {
 		r.Changes = append(r.Changes, Change{fmt.Sprint("layer ", i+1), 0.002 * float64(i*i)})
 		im := image.NewRGBA(image.Rect(0, 0, 60+10*i, 80))
@@ -47,12 +56,12 @@ func aRun(classes int) Run {
 			im.Pix[p] = uint8(p * (i + 3))
 		}
 		im.Set(0, 0, color.Black)
-		s := Sample{Image: im, Name: fmt.Sprint("val/", i, ".jpg"), Label: r.Classes[i%classes], Predicted: r.Classes[i%classes], Probability: 0.999}
-		r.Right = append(r.Right, s)
-		s.Predicted = r.Classes[(i+1)%classes]
-		r.Wrong = append(r.Wrong, s)
+		s := Sample{Image: im, Name: fmt.Sprint("val/", i, ".jpg"), Label: h.Classes[i%classes], Predicted: h.Classes[i%classes], Probability: 0.999}
+		r.Sheets[1].Samples = append(r.Sheets[1].Samples, s)
+		s.Predicted = h.Classes[(i+1)%classes]
+		r.Sheets[0].Samples = append(r.Sheets[0].Samples, s)
 		s.Predicted = ""
-		r.Seen = append(r.Seen, s)
+		r.Sheets[2].Samples = append(r.Sheets[2].Samples, s)
 	}
 	return r
 }
@@ -70,13 +79,29 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s.svg: %v", f.Name, err)
 		}
 	}
-	for _, n := range []string{"loss", "accuracy", "learning_rate", "rate_test", "confusion", "classes", "changes"} {
+	for _, n := range []string{"loss", "accuracy", "learning_rate", "rate_test", "confusion", "classes", "classes_tags", "values_size_1", "answers_answers", "changes"} {
 		if !names[n] {
 			t.Errorf("no figure %s", n)
 		}
 	}
 	if n := len((Run{}).Figures()); n != 0 {
 		t.Errorf("an empty run has %d figures", n)
+	}
+}
+
+func TestBest(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		scores, losses []float64
+		want           int
+	}{{[]float64{0.5, 0.9, 0.9, 0.9}, []float64{1, 0.5, 0.4, 0.45}, 3}, {[]float64{-3, -2}, []float64{1, 1}, 2}, {[]float64{nan, nan}, []float64{nan, nan}, 0}} {
+		var e []Epoch
+		for i := range c.scores {
+			e = append(e, Epoch{N: i + 1, ValScore: c.scores[i], ValLoss: c.losses[i]})
+		}
+		if got := best(e); got != c.want {
+			t.Errorf("%v %v: epoch %d, want %d", c.scores, c.losses, got, c.want)
+		}
 	}
 }
 

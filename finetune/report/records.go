@@ -10,11 +10,11 @@ import (
 
 // An Epoch is what one pass over the training set measured; NaN where absent.
 type Epoch struct {
-	N                   int     // counted from 1
-	TrainLoss, TrainAcc float64 // mean over the epoch; accuracies are shares of one
-	ValLoss, ValAcc     float64 // after the epoch
-	LR                  float64 // learning rate of the epoch's first step
-	Seconds             float64 // wall clock
+	N                     int     // counted from 1
+	TrainLoss, TrainScore float64 // mean over the epoch; the score is by a Measure
+	ValLoss, ValScore     float64 // after the epoch
+	LR                    float64 // learning rate of the epoch's first step
+	Seconds               float64 // wall clock
 }
 
 // A Series is a measured curve: point i lies at X[i], Mean[i] and has an error
@@ -34,14 +34,14 @@ type Line struct {
 }
 
 // WriteCSV writes the columns epoch, train_loss, train_acc, val_loss, val_acc,
-// lr and seconds, a line an epoch. Numbers have the digits that give them back
+// lr and seconds, a line an epoch; other measures than Top1 have other names than acc. Numbers have the digits that give them back
 // exactly; absent ones are empty.
-func WriteCSV(w io.Writer, epochs []Epoch) error {
+func WriteCSV(w io.Writer, epochs []Epoch, m Measure) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"})
+	c.Write([]string{"epoch", "train_loss", "train_" + m.of().column, "val_loss", "val_" + m.of().column, "lr", "seconds"})
 	for _, e := range epochs {
 		row := []string{strconv.Itoa(e.N)}
-		for _, v := range []float64{e.TrainLoss, e.TrainAcc, e.ValLoss, e.ValAcc, e.LR, e.Seconds} {
+		for _, v := range []float64{e.TrainLoss, e.TrainScore, e.ValLoss, e.ValScore, e.LR, e.Seconds} {
 			field := ""
 			if !math.IsNaN(v) {
 				field = strconv.FormatFloat(v, 'g', -1, 64)

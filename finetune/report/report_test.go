@@ -23,8 +23,8 @@ func training(n int) []report.Epoch {
 	var e []report.Epoch
 	for i := 1; i <= n; i++ {
 		t := float64(i)
-		e = append(e, report.Epoch{N: i, TrainLoss: 0.05 + 1.6*math.Exp(-t/4), TrainAcc: 0.99 - 0.55*math.Exp(-t/4),
-			ValLoss: 0.31 + 1.2*math.Exp(-t/3) + 0.004*t + 0.02*math.Sin(2*t), ValAcc: 0.92 - 0.4*math.Exp(-t/3) + 0.008*math.Sin(3*t),
+		e = append(e, report.Epoch{N: i, TrainLoss: 0.05 + 1.6*math.Exp(-t/4), TrainScore: 0.99 - 0.55*math.Exp(-t/4),
+			ValLoss: 0.31 + 1.2*math.Exp(-t/3) + 0.004*t + 0.02*math.Sin(2*t), ValScore: 0.92 - 0.4*math.Exp(-t/3) + 0.008*math.Sin(3*t),
 			LR: 0.001, Seconds: 1.5})
 	}
 	return e
@@ -47,9 +47,9 @@ var baselines = []report.Line{
 func TestGolden(t *testing.T) {
 	absent := training(40)
 	for i := range absent {
-		absent[i].TrainAcc = math.NaN()
+		absent[i].TrainScore = math.NaN()
 		if i%3 != 2 {
-			absent[i].ValLoss, absent[i].ValAcc = math.NaN(), math.NaN()
+			absent[i].ValLoss, absent[i].ValScore = math.NaN(), math.NaN()
 		}
 		if i > 9 && i < 15 {
 			absent[i].TrainLoss = math.NaN()
@@ -61,9 +61,9 @@ func TestGolden(t *testing.T) {
 		w, h int
 	}{
 		{"curves", func(w io.Writer) error {
-			return report.Curves(w, training(20), "squeezenet1_1 on hymenoptera, head only")
+			return report.Curves(w, training(20), report.Top1, "squeezenet1_1 on hymenoptera, head only")
 		}, 1728, 816},
-		{"curves_absent", func(w io.Writer) error { return report.Curves(w, absent, "") }, 1728, 816},
+		{"curves_absent", func(w io.Writer) error { return report.Curves(w, absent, report.Top1, "") }, 1728, 816},
 		{"transfer", func(w io.Writer) error {
 			return report.TransferCurve(w, "Digits 0 to 4 to digits 5 to 9, five images a class, five seeds",
 				"layers taken from the base and frozen, n", "top-1 accuracy, %", digits, baselines)
@@ -128,13 +128,13 @@ func TestOddRecords(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, e := range [][]report.Epoch{
 		training(1), training(2), training(2000),
-		{{N: 1, TrainLoss: nan, TrainAcc: nan, ValLoss: nan, ValAcc: nan}},
-		{{N: 1, TrainLoss: inf, TrainAcc: 0}, {N: 2, TrainLoss: -inf, TrainAcc: 0}},
-		{{N: 1, TrainLoss: 1e300, TrainAcc: 1}, {N: 2, TrainLoss: 1e-300, TrainAcc: 1}},
-		{{N: 5, TrainLoss: 3, TrainAcc: 1, ValLoss: 3, ValAcc: 1}, {N: 5, TrainLoss: 3, TrainAcc: 1, ValLoss: 3, ValAcc: 1}},
+		{{N: 1, TrainLoss: nan, TrainScore: nan, ValLoss: nan, ValScore: nan}},
+		{{N: 1, TrainLoss: inf, TrainScore: 0}, {N: 2, TrainLoss: -inf, TrainScore: 0}},
+		{{N: 1, TrainLoss: 1e300, TrainScore: 1}, {N: 2, TrainLoss: 1e-300, TrainScore: 1}},
+		{{N: 5, TrainLoss: 3, TrainScore: 1, ValLoss: 3, ValScore: 1}, {N: 5, TrainLoss: 3, TrainScore: 1, ValLoss: 3, ValScore: 1}},
 	} {
 		var b bytes.Buffer
-		if err := report.Curves(&b, e, strings.Repeat("long ", 1000)); err != nil {
+		if err := report.Curves(&b, e, report.Top1, strings.Repeat("long ", 1000)); err != nil {
 			t.Errorf("%d epochs: %v", len(e), err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestOddRecords(t *testing.T) {
 			t.Errorf("%v: %v", s, err)
 		}
 	}
-	if err := report.Curves(io.Discard, nil, ""); err == nil {
+	if err := report.Curves(io.Discard, nil, report.Top1, ""); err == nil {
 		t.Error("no epochs: no error")
 	}
 	none := []report.Series{{X: []float64{1}, Mean: []float64{nan}}}
@@ -200,8 +200,8 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestWriteErrors(t *testing.T) {
 	for name, err := range map[string]error{
-		"csv":      report.WriteCSV(full{}, training(1)),
-		"curves":   report.Curves(full{}, training(1), ""),
+		"csv":      report.WriteCSV(full{}, training(1), report.Top1),
+		"curves":   report.Curves(full{}, training(1), report.Top1, ""),
 		"transfer": report.TransferCurve(full{}, "", "", "", digits, nil),
 		"terminal": report.Terminal(full{}, digits, 80, 20),
 	} {

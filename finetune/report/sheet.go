@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"math"
+	"strings"
 
 	xdraw "golang.org/x/image/draw"
 	"gonum.org/v1/plot/font"
@@ -19,10 +21,17 @@ func (s Sample) caption() (first, second string) {
 	if s.Predicted == "" {
 		return s.Label, ""
 	}
-	if s.Predicted == s.Label {
-		return s.Label, fmt.Sprintf("%.0f %%", 100*s.Probability)
+	share := ""
+	if !math.IsNaN(s.Probability) {
+		share = fmt.Sprintf("%.0f %%", 100*s.Probability)
 	}
-	return "is " + s.Label, fmt.Sprintf("%s %.0f %%", s.Predicted, 100*s.Probability)
+	if s.Label == "" { // nobody says what it is
+		return s.Predicted, share
+	}
+	if s.Predicted == s.Label {
+		return s.Label, share
+	}
+	return "is " + s.Label, strings.TrimSpace(s.Predicted + " " + share)
 }
 
 // small is the sample's picture scaled into a square of dots; a small one is enlarged
@@ -44,9 +53,9 @@ func (s Sample) small() image.Image {
 	return to
 }
 
-// Sheet draws samples side by side with their captions as a PNG; it is an error if there
-// is none.
-func Sheet(w io.Writer, samples []Sample, title string) error {
+// PNG draws the samples with their captions; it is an error if there is none.
+func (sheet Sheet) PNG(w io.Writer) error {
+	samples, title := sheet.Samples, sheet.Title
 	if len(samples) == 0 {
 		return fmt.Errorf("report: sheet: no samples")
 	}
@@ -70,7 +79,7 @@ func Sheet(w io.Writer, samples []Sample, title string) error {
 		width := vg.Length(cell-8) * scale
 		body.FillText(style, vg.Point{X: x, Y: y}, fit(style, first, width))
 		under := style
-		if s.Predicted != s.Label {
+		if s.Predicted != s.Label && s.Label != "" {
 			under.Color = palette[1]
 		}
 		body.FillText(under, vg.Point{X: x, Y: y - 7}, fit(style, second, width))

@@ -30,11 +30,11 @@ func (e *Events) Scalar(tag string, step int64, value float64) error {
 }
 
 // Epoch writes the curves of an epoch, what was measured of them.
-func (e *Events) Epoch(r Epoch) error {
+func (e *Events) Epoch(r Epoch, m Measure) error {
 	for _, c := range []struct {
 		tag   string
 		value float64
-	}{{"loss/train", r.TrainLoss}, {"loss/val", r.ValLoss}, {"top1/train", r.TrainAcc}, {"top1/val", r.ValAcc}, {"lr", r.LR}} {
+	}{{"loss/train", r.TrainLoss}, {"loss/val", r.ValLoss}, {m.of().tag + "/train", r.TrainScore}, {m.of().tag + "/val", r.ValScore}, {"lr", r.LR}} {
 		if !finite(c.value) {
 			continue
 		}

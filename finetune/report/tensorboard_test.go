@@ -16,7 +16,7 @@ func TestEvents(t *testing.T) {
 	}
 	var b bytes.Buffer
 	e := &Events{&b, func() time.Time { return time.Unix(1, 500_000_000) }}
-	if err := e.Epoch(Epoch{N: 3, TrainLoss: 0.5, TrainAcc: 0.25, ValLoss: math.NaN(), ValAcc: math.Inf(1), LR: 0.125}); err != nil {
+	if err := e.Epoch(Epoch{N: 3, TrainLoss: 0.5, TrainScore: 0.25, ValLoss: math.NaN(), ValScore: math.Inf(1), LR: 0.125}, Top1); err != nil {
 		t.Fatal(err)
 	}
 	records := 0

@@ -134,7 +134,7 @@ func (s *Study) start(c Cell, r *Result, base *Result, o RunOptions) (*onnx.Mode
 func (s *Study) judge(ctx context.Context, c Cell, r *Result, m *onnx.ModelProto, t *finetune.Result) error {
 	for _, e := range t.Epochs {
 		// A label that gets no probability makes an infinite loss, which JSON has no word for.
-		r.Epochs = append(r.Epochs, Epoch{e.TrainLoss, e.TrainTop1, min(e.ValLoss, math.MaxFloat32), e.ValTop1, e.LR})
+		r.Epochs = append(r.Epochs, Epoch{e.TrainLoss, e.TrainScore, min(e.ValLoss, math.MaxFloat32), e.ValScore, e.LR})
 	}
 	r.measure()
 	if math.IsNaN(r.Last) {

@@ -179,7 +179,16 @@ func TestLossesEqualTorch(t *testing.T) {
 		Node:        []*onnx.NodeProto{onnx.NewNode("Mul", "", []string{"w", "four"}, []string{"y"})},
 		Initializer: []*onnx.TensorProto{onnx.FromFloats([]int{3, 5}, wave(3, 15)).Proto("w"), onnx.FromFloats(nil, []float32{4}).Proto("four")},
 		Output:      []*onnx.ValueInfoProto{{Name: new("y")}}}}
-	for name, loss := range map[string]graph.Loss{"cross-entropy": optim.CrossEntropy, "bce": optim.BCE, "mse": optim.MSE} {
+	for _, l := range []struct {
+		name string
+		loss graph.Loss
+	}{
+		{"cross-entropy", optim.CrossEntropy}, {"bce", optim.BCE}, {"mse", optim.MSE},
+		{"cross-entropy", optim.Sum(optim.Part{Loss: "ce", Columns: 5})}, {"bce", optim.Sum(optim.Part{Loss: "bce", Columns: 5})},
+		{"mse", optim.Sum(optim.Part{Loss: "mse", Columns: 5})},
+		{"sum", optim.Sum(optim.Part{Loss: "ce", Columns: 2}, optim.Part{Loss: "bce", Columns: 1}, optim.Part{Loss: "mse", Columns: 2})},
+	} {
+		name, loss := l.name, l.loss
 		t.Run(name, func(t *testing.T) {
 			p, err := graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{Learning: graph.Learning{Params: []string{"w"}}, Loss: loss}})
 			if err != nil {

@@ -60,6 +60,11 @@ for name, f in {"bce": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}.it
     loss = f(4 * y, target)
     loss.backward()
     out[name] = [loss.item()] + y.grad.flatten().tolist()
+y.grad = None
+x = 4 * y
+loss = F.cross_entropy(x[:, :2], target[:, :2]) + F.binary_cross_entropy_with_logits(x[:, 2:3], target[:, 2:3]) + F.mse_loss(x[:, 3:], target[:, 3:])
+loss.backward()
+out["sum"] = [loss.item()] + y.grad.flatten().tolist()
 
 half = torch.nn.Parameter(torch.zeros(1))
 schedule = {"cosine": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "step": lambda o: torch.optim.lr_scheduler.StepLR(o, 4),
