@@ -37,7 +37,7 @@ emulate: ## run the tests of kernels and files for arm64 and for s390x, which is
 	done
 
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data ./finetune ./models
+	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data ./finetune ./finetune/sweep ./models
 
 fuzz: ## run each fuzz target on FUZZTIME=10000x inputs
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort | { status=0; while read -r file target; do \
