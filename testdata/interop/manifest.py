@@ -29,7 +29,7 @@ def valid(job):
         kubernetes_validate.validate(job, "1.37", strict=True)
         return True
     except kubernetes_validate.ValidationError as e:
-        print(e)
+        print(e.message)
         return False
 
 
