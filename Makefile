@@ -37,7 +37,7 @@ emulate: ## run the tests of kernels and files for arm64 and for s390x, which is
 	done
 
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data ./finetune ./models
+	CGO_ENABLED=1 $(GO) test -race -short $(TESTFLAGS) ./graph/internal/kernel ./finetune/data ./finetune ./finetune/sweep ./models
 
 # Go now and then calls it a failure that the time is over; with an input that fails it says which.
 fuzz: ## run each fuzz target for FUZZTIME=20s

@@ -3,6 +3,7 @@ package main
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -165,6 +166,9 @@ func checkKind(f cli.Flag, spelt, value string) error {
 	case *cli.Float64Flag:
 		_, err = strconv.ParseFloat(value, 64)
 		want = "a number"
+	case *cli.DurationFlag:
+		_, err = time.ParseDuration(value)
+		want = "a time, as 90s or 12h"
 	default:
 		if value == "" {
 			return usagef("", "%s needs a value, got an empty one", spelt)

@@ -45,6 +45,8 @@ func section(heading string, flags ...cli.Flag) []cli.Flag {
 			f.Category = heading
 		case *cli.StringSliceFlag:
 			f.Category = heading
+		case *cli.DurationFlag:
+			f.Category = heading
 		}
 	}
 	return flags

@@ -74,7 +74,7 @@ func sweepFlags() []cli.Flag {
 		word("stage", "those that others copy, or all others", "both", sweep.Bases, sweep.Rest),
 		&cli.StringFlag{Name: "shard", Usage: "`I/N` every N-th from the I-th on, counted from 0; auto/N: I is the job's number in its array"},
 		repeated("cell", "`ID` this one; status lists them"),
-		&cli.DurationFlag{Name: "wait", Usage: "`TIME` wait so long for bases that other jobs train, as 12h"},
+		&cli.DurationFlag{Name: "wait", Usage: "`TIME` wait so long for bases that other jobs train, as 12h", DefaultText: "not at all"},
 	)...)
 	flags = append(flags, section("report",
 		word("overlay", "draw the authors' values too", "none", "paper"),

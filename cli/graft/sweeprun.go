@@ -34,8 +34,17 @@ func runCells(c *cli.Context, u *ui, path string) error {
 		}
 	}
 	u.infof("%d of %d networks are done", done, len(cells))
-	p := u.progress("training", len(cells)-done, "networks")
+	epochs, unit := s.Plan.Recipe.Epochs, "epochs"
+	if epochs == 0 { // each network has its own number
+		epochs, unit = 1, "networks"
+	}
+	p := u.progress("training", (len(cells)-done)*epochs, unit)
 	defer p.done()
+	counted := map[string]int{} // epochs of a cell that p knows of
+	count := func(x sweep.Cell, n int) {
+		p.add(n - counted[x.ID])
+		counted[x.ID] = n
+	}
 	var mu sync.Mutex // the hooks are called by several goroutines
 	o := sweep.RunOptions{Jobs: threads(c), Wait: c.Duration("wait"), Version: version(),
 		OnCell: func(x sweep.Cell, r *sweep.Result) {
@@ -48,12 +57,15 @@ func runCells(c *cli.Context, u *ui, path string) error {
 				u.debugf("%s: top-1 %s after %d epochs, %s", x.ID, percent(r.Last), len(r.Epochs), seconds(time.Duration(r.Made.Seconds*float64(time.Second))))
 			}
 			done++
-			p.add(1)
+			count(x, epochs)
 		},
 		OnEpoch: func(x sweep.Cell, e finetune.Epoch) {
 			mu.Lock()
 			defer mu.Unlock()
 			u.debugf("%s: epoch %d: loss %.4f, top-1 %s, %.1f s", x.ID, e.N, e.TrainLoss, percent(e.ValScore), e.Seconds)
+			if unit == "epochs" {
+				count(x, e.N)
+			}
 		},
 		OnAgain: func(st sweep.State) {
 			u.warnf("%s: its result is %s, and is made again: %s", st.Cell.ID, st.Status, st.Reason)

@@ -275,6 +275,9 @@ func below(t testing.TB, m *onnx.ModelProto, n int) map[string]bool {
 // In every cell the frozen layers are the copied network's, bit for bit, statistics
 // included, after training; those that are drawn anew differ from it, and learn.
 func TestFrozenIsTheBase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains over and over")
+	}
 	s := newStudy(t, t.TempDir(), func(o *Options) { o.Recipe.Epochs, o.Layers = 1, []int{1, 4} })
 	if err := s.Run(context.Background(), s.Stage(Bases), RunOptions{}); err != nil {
 		t.Fatal(err)
