@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"graft/graph"
-	"graft/graph/ops"
 	"graft/onnx"
 )
 
@@ -41,7 +40,7 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 	shapes, known, given := map[string][]int{}, map[string]*onnx.Tensor{}, map[string]*onnx.Tensor{}
 	for i, n := range names {
 		shapes[n], given[n] = in[i].Shape, in[i]
-		if maySayShape(in[i]) {
+		if graph.MaySayShape(in[i]) {
 			known[n] = in[i]
 		}
 	}
@@ -56,10 +55,4 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 		}
 	}
 	return p, nil
-}
-
-// maySayShape says whether an operator could take t as a shape, axes, pads or a
-// ratio, which must be known when the model is compiled.
-func maySayShape(t *onnx.Tensor) bool {
-	return len(t.Shape) <= 1 && (t.Len() == 1 || !ops.IsFloat(t.Type))
 }
