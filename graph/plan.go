@@ -38,6 +38,9 @@ type fixing struct {
 	known  map[string]*onnx.Tensor // inputs whose values are known already
 	keep   map[string]bool         // constants that stay values of their own: they learn
 	want   []string                // outputs; nil means the model's
+
+	// rewrite gives the nodes to plan in the place of one, whose operands are planned.
+	rewrite func(p *plan, n *onnx.NodeProto) ([]*onnx.NodeProto, error)
 }
 
 // Error says where in a model something is wrong.
@@ -103,8 +106,16 @@ func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 		return nil, err
 	}
 	for _, i := range nodes {
-		if err := p.addNode(i, g.GetNode()[i], f.keep); err != nil {
-			return nil, err
+		instead := []*onnx.NodeProto{g.GetNode()[i]}
+		if f.rewrite != nil {
+			if instead, err = f.rewrite(p, g.GetNode()[i]); err != nil {
+				return nil, nodeError(i, g.GetNode()[i], err)
+			}
+		}
+		for _, n := range instead {
+			if err := p.addNode(i, n, f.keep); err != nil {
+				return nil, err
+			}
 		}
 		if g.GetNode()[i].GetOpType() != "Constant" {
 			p.folded++
