@@ -94,7 +94,7 @@ func (r *redrawing) draw(t Trainable, by *step) {
 // fanIn is the number of inputs that one output of a layer sums over.
 func fanIn(s *step, w []int) int {
 	if s.node.GetOpType() == "Conv" {
-		return numel(w[1:])
+		return numel(s.in[1].Shape[1:]) // w may lie behind a Transpose
 	}
 	return numel(w) / max(s.out[0].Shape[len(s.out[0].Shape)-1], 1)
 }
