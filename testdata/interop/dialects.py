@@ -5,9 +5,10 @@ with torch, torchvision, onnx, onnxscript and onnxruntime; for timm/NAME also ti
 tf2onnx. A NETWORK is a torchvision model, or one of those; without any it is forty torchvision models of all 22
 families, six of timm and three of Keras. It ends with the line "N passed, N failed".
 
-A network has random weights from a fixed seed. Nothing in it is small enough to hide an error: weights that start at zero and scales
-of 1e-6 are drawn anew, the statistics of BatchNorm are those of a random batch, moved a little, and the last layer is scaled until the
-outputs spread by 1. A PyTorch network is exported three times: by TorchScript with BatchNorm folded, by TorchScript with
+A network has random weights from a fixed seed. Nothing in it is small enough to hide an error: weights that start at zero
+and scales of 1e-6 are drawn anew, the statistics of BatchNorm are those of a random batch, moved a little, and the last layer is
+scaled until the outputs spread by about 0.3: float32's own rounding, PyTorch's against float64, is then below the
+tolerance in all of these networks, whose random layers make more of it than trained ones. A PyTorch network is exported three times: by TorchScript with BatchNorm folded, by TorchScript with
 BatchNorm and Dropout kept, and by the newer exporter at a fixed batch. All three must pass graft check within rtol 1e-3
 and atol 1e-4 of ONNX Runtime, and have the same number of cut points. Exports are deleted after use.
 """
@@ -87,7 +88,7 @@ def enliven(net, x):
             m.running_mean += 0.1 * m.running_var.sqrt() * torch.randn_like(m.running_mean)
             m.running_var *= torch.empty_like(m.running_var).uniform_(0.7, 1.4)
         last = [m for m in net.modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))][-1]
-        last.weight /= net(x[:2]).std()
+        last.weight *= 0.3 / net(x[:2]).std()
 
 
 def export(net, x, dialect):
@@ -131,7 +132,7 @@ def keras_exports(name):
             layer.beta.assign_add(0.1 * rng.standard_normal(layer.beta.shape))
     net(x, training=True)  # the running statistics are the batch's now
     last = net.layers[-1].kernel
-    last.assign(last / np.std(net(x[:2])))
+    last.assign(last * 0.3 / np.std(net(x[:2])))
     for opset in (13, 17):
         model, _ = tf2onnx.convert.from_keras(net, [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32, name="x")], opset=opset)
         yield f"tf2onnx, opset {opset}", model, x[:BATCH]
@@ -143,7 +144,9 @@ def folder_of(workdir, model, x):
     data = workdir / "test_data_set_0"
     data.mkdir(parents=True)
     onnx.save(model, workdir / "model.onnx")
-    session = onnxruntime.InferenceSession(str(workdir / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(workdir / "model.onnx"), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     outputs = session.run(None, {name: x})
     (data / "input_0.pb").write_bytes(numpy_helper.from_array(x, name).SerializeToString())
