@@ -51,6 +51,9 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if node, op := s.Quantized(); op != "" {
+		return nil, failf("fine-tune the model in floats that it was made from", "the model is quantized (node %q, %s): its weights are integers, which cannot learn", node, op)
+	}
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
