@@ -146,12 +146,17 @@ func (p *Plan) addHead(m *onnx.ModelProto, s *graph.Structure, c Config) error {
 	return err
 }
 
-// prepareInput opens a batch of one, settles the preprocessing (given, else the
+// prepareInput widens the model where that is asked for, opens a batch of one, settles the preprocessing (given, else the
 // model's own) and sets the input size. Arrays come as they are: they need neither.
 func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, error) {
 	o := graph.Options{Output: c.Output}
-	m, err := graph.DynamicBatch(m, o)
-	if err != nil {
+	var err error
+	if c.Float32 {
+		if m, err = graph.Float32(m); err != nil {
+			return nil, err
+		}
+	}
+	if m, err = graph.DynamicBatch(m, o); err != nil {
 		return nil, err
 	}
 	size, err := graph.InputSize(m)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"graft/graph/ops"
 	"graft/onnx"
 )
 
@@ -18,7 +19,7 @@ type Head struct {
 
 // AddHead appends a head to a model's only output: after a global average where
 // that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
-// of the model's own opset; the new output is [N,Classes].
+// of the model's own opset and float type; the new output is [N,Classes].
 func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	from, err := o.output(m)
 	if err != nil {
@@ -40,6 +41,10 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 		return nil, failf("", "dropout %g, want 0 up to 1", h.Dropout)
 	}
 	c := shallow(m)
+	kind := p.outputs[0].Type
+	if !ops.IsFloat(kind) {
+		return nil, failf("use --float32", "the model computes in %v; a head is of 32 or 16 bits", kind)
+	}
 	b := newGrafting(c, "head")
 	x, width := from, 0
 	switch s := p.outputs[0].Shape; len(s) {
@@ -56,18 +61,15 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 		return nil, failf("cut at another layer", "a head on %s of shape %v", quote(from), s)
 	}
 	for i, n := range h.Hidden {
-		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, h.Seed)
+		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, kind, h.Seed)
 		x = b.node("Relu", fmt.Sprintf("relu%d", i+1), x)
 		width = n
 	}
 	if h.Dropout > 0 {
 		x = b.dropout("dropout", x, float32(h.Dropout))
 	}
-	x = b.gemm("logits", x, width, h.Classes, h.Seed)
-	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(x, onnx.TensorProto_FLOAT, batchName(m), h.Classes)}
-	if p.outputs[0].Type != onnx.TensorProto_FLOAT {
-		return nil, failf("convert it to float32 first", "the model computes in %v; a head is float32", p.outputs[0].Type)
-	}
+	x = b.gemm("logits", x, width, h.Classes, kind, h.Seed)
+	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(x, kind, batchName(m), h.Classes)}
 	return c, onnx.Check(c)
 }
 
@@ -157,11 +159,17 @@ func (b *grafting) tensor(name string, t *onnx.Tensor) string {
 }
 
 // gemm is y [N,m] = x [N,n] w^T + b with w [m,n] and b drawn as torch.nn.Linear
-// does: uniformly within 1/sqrt(n) (He et al. 2015, eq. 14, for a = sqrt 5).
-func (b *grafting) gemm(name, x string, n, m int, seed uint64) string {
+// does: uniformly within 1/sqrt(n) (He et al. 2015, eq. 14, for a = sqrt 5). They are of
+// the model's own float type.
+func (b *grafting) gemm(name, x string, n, m int, kind onnx.TensorProto_DataType, seed uint64) string {
 	bound := 1 / math.Sqrt(float64(n))
-	w := b.tensor(name+".weight", drawUniform(seed, b.prefix+"."+name+".weight", bound, m, n))
-	bias := b.tensor(name+".bias", drawUniform(seed, b.prefix+"."+name+".bias", bound, m))
+	draw := func(what string, shape ...int) string {
+		t := drawUniform(seed, b.prefix+"."+name+what, bound, shape...)
+		t.Type = kind
+		t.Round()
+		return b.tensor(name+what, t)
+	}
+	w, bias := draw(".weight", m, n), draw(".bias", m)
 	return b.nodeOf("Gemm", name, []string{x, w, bias}, onnx.IntAttr("transB", 1))
 }
 
