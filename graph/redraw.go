@@ -91,9 +91,11 @@ func (r *redrawing) draw(t Trainable, by *step) {
 	r.set(t.Name, fresh)
 }
 
-// fanIn is the number of inputs that one output of a layer sums over.
+// fanIn is the number of inputs that one output of a layer sums over; of a ConvTranspose
+// it is what PyTorch takes for it, as if it had stride 1 and the channels' other number.
 func fanIn(s *step, w []int) int {
-	if s.node.GetOpType() == "Conv" {
+	switch s.node.GetOpType() {
+	case "Conv", "ConvTranspose":
 		return numel(w[1:])
 	}
 	return numel(w) / max(s.out[0].Shape[len(s.out[0].Shape)-1], 1)
@@ -184,7 +186,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 	out := s.plan.outputs[0]
 	have := s.plan.values[r.last.out[0].Name].Shape
 	channel := len(have) - 1
-	if r.last.node.GetOpType() == "Conv" {
+	if op := r.last.node.GetOpType(); op == "Conv" || op == "ConvTranspose" {
 		channel = 1
 	}
 	m := have[channel]
@@ -304,6 +306,8 @@ func weightOutputs(st *step, input int, shape []int, m int) int {
 	switch st.node.GetOpType() {
 	case "Conv":
 		return 0
+	case "ConvTranspose":
+		return 1
 	case "Gemm":
 		for _, a := range st.node.GetAttribute() {
 			if a.GetName() == "transB" && a.GetI() != 0 {

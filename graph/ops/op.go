@@ -73,6 +73,7 @@ var Table = map[string]Op{
 	"Constant":              {Since: 7, Read: readConstant},
 	"ConstantOfShape":       {Since: 9, Read: readConstantOfShape},
 	"Conv":                  {Since: 7, Read: readConv, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
+	"ConvTranspose":         {Since: 7, Read: readConvTranspose, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
 	"Cos":                   {Since: 7, Read: readCos, Differentiable: true},
 	"CumSum":                {Since: 11, Read: readCumSum},
 	"DepthToSpace":          {Since: 7, Read: readDepthToSpace, Differentiable: true},
