@@ -39,9 +39,10 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 		return nil, fmt.Errorf("the model has %d inputs, got %d", len(names), len(in))
 	}
 	shapes, known, given := map[string][]int{}, map[string]*onnx.Tensor{}, map[string]*onnx.Tensor{}
+	ratios := ratios(m)
 	for i, n := range names {
 		shapes[n], given[n] = in[i].Shape, in[i]
-		if maySayShape(in[i]) {
+		if maySayShape(in[i]) || ratios[n] {
 			known[n] = in[i]
 		}
 	}
@@ -56,6 +57,19 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 		}
 	}
 	return p, nil
+}
+
+// ratios names what Resize and Upsample scale and crop by, which a shape follows from.
+func ratios(m *onnx.ModelProto) map[string]bool {
+	r := map[string]bool{}
+	for _, n := range m.GetGraph().GetNode() {
+		if op := n.GetOpType(); (op == "Resize" || op == "Upsample") && len(n.GetInput()) > 1 {
+			for _, name := range n.GetInput()[1:] {
+				r[name] = true
+			}
+		}
+	}
+	return r
 }
 
 // maySayShape says whether an operator could take t as a shape, axes, pads or a

@@ -36,6 +36,13 @@ type Lowerer interface {
 	Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error)
 }
 
+// Costly is a form whose Eval takes more than one multiply-add for each element of its
+// operands and results.
+type Costly interface {
+	// MultiplyAdds counts them, after Infer; the error says that no int can.
+	MultiplyAdds() (int, error)
+}
+
 // MaxRank is the most dimensions that the kernels behind Lower walk over.
 const MaxRank = 8
 
@@ -79,6 +86,7 @@ var Table = map[string]Op{
 	"DepthToSpace":          {Since: 7, Read: readDepthToSpace, Differentiable: true},
 	"Div":                   {Since: 7, Read: readDiv, Differentiable: true},
 	"Dropout":               {Since: 7, Read: readDropout, Differentiable: true},
+	"Einsum":                {Since: 12, Read: readEinsum, Differentiable: true},
 	"Elu":                   {Since: 7, Read: readElu, Differentiable: true},
 	"Equal":                 {Since: 7, Read: readEqual},
 	"Erf":                   {Since: 9, Read: readErf, Differentiable: true},
@@ -141,6 +149,7 @@ var Table = map[string]Op{
 	"ReduceSumSquare":       {Since: 7, Read: readReduceSumSquare, Differentiable: true},
 	"Relu":                  {Since: 7, Read: readRelu, Differentiable: true},
 	"Reshape":               {Since: 7, Read: readReshape, Differentiable: true},
+	"Resize":                {Since: 10, Read: readResize, Differentiable: true},
 	"Round":                 {Since: 11, Read: readRound, Differentiable: true},
 	"ScatterElements":       {Since: 11, Read: readScatterElements},
 	"ScatterND":             {Since: 11, Read: readScatterND},
@@ -170,6 +179,7 @@ var Table = map[string]Op{
 	"Transpose":             {Since: 7, Read: readTranspose, Differentiable: true},
 	"Trilu":                 {Since: 14, Read: readTrilu, Differentiable: true},
 	"Unsqueeze":             {Since: 7, Read: readUnsqueeze, Differentiable: true},
+	"Upsample":              {Since: 7, Read: readUpsample, Differentiable: true},
 	"Where":                 {Since: 9, Read: readWhere, Differentiable: true},
 	"Xor":                   {Since: 7, Read: readXor},
 }

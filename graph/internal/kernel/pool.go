@@ -54,6 +54,8 @@ type tasks struct {
 	rowNormalisation rowNormalisation
 	gemm             gemm
 	strided          strided
+	resampling       resampling
+	gemmStack        gemmStack
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
