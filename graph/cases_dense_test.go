@@ -98,3 +98,17 @@ func einsumCases() []opCase {
 		net("Einsum", "itself", 12, map[string]any{"a": floats{2, 3}}, node("Einsum", "a a", "y", "equation", "ij,kj->ik")),
 	}
 }
+
+func normingCases() []opCase {
+	pool := func(name string, x apart, a ...any) opCase { return one("LpPool", name, 18, attrs(a...), x) }
+	return []opCase{
+		one("LpNormalization", "last", 7, nil, apart{3, 4}), one("LpNormalization", "axis 1", 22, attrs("axis", 1, "p", 1), apart{2, 3, 2}),
+		one("MeanVarianceNormalization", "channels", 13, nil, floats{2, 3, 2, 3}), one("MeanVarianceNormalization", "last", 9, attrs("axes", list(1, 2)), floats{2, 3, 4}),
+		pool("2x2", apart{1, 2, 4, 4}, "kernel_shape", list(2, 2), "strides", list(2, 2)),
+		pool("third power", apart{1, 1, 5, 4}, "kernel_shape", list(3, 2), "strides", list(2, 1), "pads", list(1, 0, 1, 1), "p", 3, "ceil_mode", 1),
+		pool("one dimension", apart{2, 2, 6}, "kernel_shape", list(2), "dilations", list(2), "p", 1),
+		pool("three dimensions", apart{1, 1, 3, 3, 3}, "kernel_shape", list(2, 2, 2)),
+		one("GlobalLpPool", "images", 7, nil, apart{2, 3, 3, 4}), one("GlobalLpPool", "p", 22, attrs("p", 3), apart{1, 2, 5}),
+		net("LpPool", "blocked", 18, map[string]any{"x": floats{1, 2, 4, 4}, "w": floats{3, 2, 2, 2}}, node("Conv", "x w", "c"), node("LpPool", "c", "y", "kernel_shape", list(2, 2))),
+	}
+}
