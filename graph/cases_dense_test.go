@@ -79,7 +79,9 @@ func resizeCases() []opCase {
 }
 
 func einsumCases() []opCase {
-	f := func(name, equation string, in ...any) opCase { return one("Einsum", name, 12, attrs("equation", equation), in...) }
+	f := func(name, equation string, in ...any) opCase {
+		return one("Einsum", name, 12, attrs("equation", equation), in...)
+	}
 	return []opCase{
 		f("product", "ij,jk->ik", floats{3, 4}, floats{4, 5}),
 		f("implied", "ij, jk", floats{3, 4}, floats{4, 5}),
@@ -111,4 +113,21 @@ func normingCases() []opCase {
 		one("GlobalLpPool", "images", 7, nil, apart{2, 3, 3, 4}), one("GlobalLpPool", "p", 22, attrs("p", 3), apart{1, 2, 5}),
 		net("LpPool", "blocked", 18, map[string]any{"x": floats{1, 2, 4, 4}, "w": floats{3, 2, 2, 2}}, node("Conv", "x w", "c"), node("LpPool", "c", "y", "kernel_shape", list(2, 2))),
 	}
+}
+
+func scatterCases() []opCase {
+	table := func(shape []int, v ...int64) *onnx.Tensor { return onnx.FromInts(shape, v) }
+	r := []opCase{
+		one("CumSum", "rows", 14, nil, floats{3, 4}, table(nil, 1)), one("CumSum", "exclusive, reverse", 11, attrs("exclusive", 1, "reverse", 1), floats{2, 3, 2}, table(nil, -2)),
+		one("TopK", "attribute", 7, attrs("k", 2, "axis", 1), floats{2, 4, 3}), one("TopK", "smallest", 11, attrs("largest", 0), floats{3, 5}, ints(3)),
+		one("Where", "known", 16, nil, &onnx.Tensor{Type: onnx.TensorProto_BOOL, Shape: []int{2, 1}, Data: []bool{true, false}}, floats{2, 3}, floats{}),
+		net("Where", "computed", 16, map[string]any{"a": floats{3, 4}, "b": floats{4}}, node("Greater", "a b", "c"), node("Where", "c b a", "y")),
+		one("Pad", "reflected", 13, attrs("mode", "reflect"), floats{2, 3, 4}, ints(0, 1, 2, 0, 2, 1)), one("Pad", "edge", 11, attrs("mode", "edge"), floats{2, 3}, ints(1, 0, 0, 2)),
+		one("ScatterElements", "twice", 13, attrs("axis", 1), floats{2, 3}, table([]int{2, 2}, 0, 2, 1, 1), floats{2, 2}),
+		one("ScatterElements", "add", 16, attrs("reduction", "add"), floats{3, 2}, table([]int{2, 2}, 0, 2, 0, 1), floats{2, 2}),
+	}
+	for _, reduction := range []string{"none", "add", "mul", "max", "min"} {
+		r = append(r, one("ScatterND", reduction, 18, attrs("reduction", reduction), floats{4, 3}, table([]int{2, 1}, 2, 0), floats{2, 3}))
+	}
+	return r
 }

@@ -393,14 +393,31 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 		}
 	}
 	if nodes == nil {
-		for _, v := range s.in {
-			if v != nil && p.training() && !p.builder.Detached && p.builder.NeedsGradient(p.builder.Node(v)) {
-				return nil, &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
-			}
+		if err := p.passable(s); err != nil {
+			return nil, err
 		}
 		nodes = p.builder.Reference(s.node.GetOpType(), s.form, s.in, s.out)
 	}
 	return nodes, nil
+}
+
+// passable refuses a step without kernels where the gradient would have to pass. None is
+// expected to pass conditions and indices.
+func (p *Program) passable(s *step) error {
+	quantizes := ops.Table[s.node.GetOpType()].Quantizes
+	if !quantizes && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return ops.IsFloat(v.Type) }) {
+		return nil
+	}
+	for _, v := range s.in {
+		if v == nil || !p.training() || p.builder.Detached || !p.builder.NeedsGradient(p.builder.Node(v)) {
+			continue
+		}
+		if quantizes {
+			return &ops.UnsupportedError{What: "the model is quantized: rounding to integers has no gradient; freeze at a layer above it, or train the model that it was made of"}
+		}
+		return &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
+	}
+	return nil
 }
 
 // finish adds the loss and the gradients, plans the memory and makes the machine.

@@ -55,6 +55,9 @@ type Op struct {
 	// Differentiable says that Lower's kernels have gradients; the gradient check
 	// ranges over the rows that say so.
 	Differentiable bool
+	// Quantizes says that it rounds to integers which stand for floats: unlike a
+	// comparison, whose result no gradient is expected to pass, it is in learning's way.
+	Quantizes bool
 	// Weights is the input slot of a layer's weights (1 for Conv), 0 where the
 	// operator starts no layer.
 	Weights int
@@ -80,15 +83,15 @@ var Table = map[string]Op{
 	"Constant":                  {Since: 7, Read: readConstant},
 	"ConstantOfShape":           {Since: 9, Read: readConstantOfShape},
 	"Conv":                      {Since: 7, Read: readConv, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
-	"ConvInteger":               {Since: 10, Read: readConvInteger},
+	"ConvInteger":               {Since: 10, Read: readConvInteger, Quantizes: true},
 	"ConvTranspose":             {Since: 7, Read: readConvTranspose, Differentiable: true, Weights: 1, Learn: []int{1, 2}},
 	"Cos":                       {Since: 7, Read: readCos, Differentiable: true},
-	"CumSum":                    {Since: 11, Read: readCumSum},
+	"CumSum":                    {Since: 11, Read: readCumSum, Differentiable: true},
 	"DepthToSpace":              {Since: 7, Read: readDepthToSpace, Differentiable: true},
-	"DequantizeLinear":          {Since: 10, Read: readDequantizeLinear},
+	"DequantizeLinear":          {Since: 10, Read: readDequantizeLinear, Quantizes: true},
 	"Div":                       {Since: 7, Read: readDiv, Differentiable: true},
 	"Dropout":                   {Since: 7, Read: readDropout, Differentiable: true},
-	"DynamicQuantizeLinear":     {Since: 11, Read: readDynamicQuantizeLinear},
+	"DynamicQuantizeLinear":     {Since: 11, Read: readDynamicQuantizeLinear, Quantizes: true},
 	"Einsum":                    {Since: 12, Read: readEinsum, Differentiable: true},
 	"Elu":                       {Since: 7, Read: readElu, Differentiable: true},
 	"Equal":                     {Since: 7, Read: readEqual},
@@ -125,7 +128,7 @@ var Table = map[string]Op{
 	"LpNormalization":           {Since: 7, Read: readLpNormalization, Differentiable: true},
 	"LpPool":                    {Since: 7, Read: readLpPool, Differentiable: true},
 	"MatMul":                    {Since: 7, Read: readMatMul, Differentiable: true, Weights: 1, Learn: []int{0, 1}},
-	"MatMulInteger":             {Since: 10, Read: readMatMulInteger},
+	"MatMulInteger":             {Since: 10, Read: readMatMulInteger, Quantizes: true},
 	"Max":                       {Since: 7, Read: readMax, Differentiable: true},
 	"MaxPool":                   {Since: 7, Read: readMaxPool, Differentiable: true},
 	"Mean":                      {Since: 7, Read: readMean, Differentiable: true},
@@ -142,9 +145,9 @@ var Table = map[string]Op{
 	"PRelu":                     {Since: 7, Read: readPRelu, Differentiable: true, Learn: []int{1}},
 	"Pad":                       {Since: 7, Read: readPad, Differentiable: true},
 	"Pow":                       {Since: 7, Read: readPow, Differentiable: true},
-	"QLinearConv":               {Since: 10, Read: readQLinearConv},
-	"QLinearMatMul":             {Since: 10, Read: readQLinearMatMul},
-	"QuantizeLinear":            {Since: 10, Read: readQuantizeLinear},
+	"QLinearConv":               {Since: 10, Read: readQLinearConv, Quantizes: true},
+	"QLinearMatMul":             {Since: 10, Read: readQLinearMatMul, Quantizes: true},
+	"QuantizeLinear":            {Since: 10, Read: readQuantizeLinear, Quantizes: true},
 	"RMSNormalization":          {Since: 23, Read: readRMSNormalization, Differentiable: true, Learn: []int{1}},
 	"Range":                     {Since: 11, Read: readRange},
 	"Reciprocal":                {Since: 7, Read: readReciprocal, Differentiable: true},
@@ -162,8 +165,8 @@ var Table = map[string]Op{
 	"Reshape":                   {Since: 7, Read: readReshape, Differentiable: true},
 	"Resize":                    {Since: 10, Read: readResize, Differentiable: true},
 	"Round":                     {Since: 11, Read: readRound, Differentiable: true},
-	"ScatterElements":           {Since: 11, Read: readScatterElements},
-	"ScatterND":                 {Since: 11, Read: readScatterND},
+	"ScatterElements":           {Since: 11, Read: readScatterElements, Differentiable: true},
+	"ScatterND":                 {Since: 11, Read: readScatterND, Differentiable: true},
 	"Selu":                      {Since: 7, Read: readSelu, Differentiable: true},
 	"Shape":                     {Since: 7, Read: readShape},
 	"Shrink":                    {Since: 9, Read: readShrink, Differentiable: true},
@@ -186,7 +189,7 @@ var Table = map[string]Op{
 	"Tanh":                      {Since: 7, Read: readTanh, Differentiable: true},
 	"ThresholdedRelu":           {Since: 10, Read: readThresholdedRelu, Differentiable: true},
 	"Tile":                      {Since: 7, Read: readTile, Differentiable: true},
-	"TopK":                      {Since: 7, Read: readTopK},
+	"TopK":                      {Since: 7, Read: readTopK, Differentiable: true},
 	"Transpose":                 {Since: 7, Read: readTranspose, Differentiable: true},
 	"Trilu":                     {Since: 14, Read: readTrilu, Differentiable: true},
 	"Unsqueeze":                 {Since: 7, Read: readUnsqueeze, Differentiable: true},

@@ -56,6 +56,8 @@ type tasks struct {
 	strided          strided
 	resampling       resampling
 	gemmStack        gemmStack
+	cumulation       cumulation
+	selection        selection
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
