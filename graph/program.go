@@ -340,13 +340,7 @@ func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 func (p *Program) lower() error {
 	p.fuse()
 	if p.training() {
-		v := p.logitsValue()
-		p.builder.Loss = map[*ops.Value]bool{v: true}
-		for _, s := range p.plan.ancestorsOf(v) {
-			for _, in := range s.in {
-				p.builder.Loss[in] = true
-			}
-		}
+		p.builder.Loss = p.plan.differentiated(p.logitsValue())
 	}
 	for _, s := range p.plan.steps {
 		p.builder.Detached = p.training() && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return p.builder.Loss[v] })
@@ -363,6 +357,26 @@ func (p *Program) lower() error {
 	p.builder.Detached = false
 	return nil
 }
+
+// differentiated are the values that the gradient of v reaches: not those that conditions
+// and indices alone are computed from.
+func (p *plan) differentiated(v *ops.Value) map[*ops.Value]bool {
+	reached := map[*ops.Value]bool{v: true}
+	for _, s := range slices.Backward(p.steps) {
+		if !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return reached[v] }) {
+			continue
+		}
+		for _, in := range s.in {
+			if in != nil && (isFloat(in) || ops.Table[s.node.GetOpType()].Quantizes) {
+				reached[in] = true
+			}
+		}
+	}
+	return reached
+}
+
+// isFloat says whether a gradient by v has a meaning.
+func isFloat(v *ops.Value) bool { return ops.IsFloat(v.Type) || v.Type == onnx.TensorProto_DOUBLE }
 
 // fuse fuses the plan's steps, as far as what learns and what is asked for allow.
 func (p *Program) fuse() {
@@ -383,8 +397,9 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 		}
 	}()
 	l, ok := s.form.(ops.Lowerer)
-	for _, v := range s.in {
-		ok = ok && (v == nil || v.Const != nil || ops.IsFloat(v.Type)) && (v == nil || len(v.Shape) <= ops.MaxRank)
+	mixed := ops.Table[s.node.GetOpType()].Mixed
+	for i, v := range s.in {
+		ok = ok && (v == nil || len(v.Shape) <= ops.MaxRank && (v.Const != nil || ops.IsFloat(v.Type) || slices.Contains(mixed, i)))
 	}
 	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
 	if ok {
@@ -405,7 +420,7 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 // expected to pass conditions and indices.
 func (p *Program) passable(s *step) error {
 	quantizes := ops.Table[s.node.GetOpType()].Quantizes
-	if !quantizes && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return ops.IsFloat(v.Type) }) {
+	if !quantizes && !slices.ContainsFunc(s.out, isFloat) {
 		return nil
 	}
 	for _, v := range s.in {

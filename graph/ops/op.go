@@ -55,6 +55,8 @@ type Op struct {
 	// Differentiable says that Lower's kernels have gradients; the gradient check
 	// ranges over the rows that say so.
 	Differentiable bool
+	// Mixed lists the input slots that Lower takes of other types than float32, too.
+	Mixed []int
 	// Quantizes says that it rounds to integers which stand for floats: unlike a
 	// comparison, whose result no gradient is expected to pass, it is in learning's way.
 	Quantizes bool
@@ -194,7 +196,7 @@ var Table = map[string]Op{
 	"Trilu":                     {Since: 14, Read: readTrilu, Differentiable: true},
 	"Unsqueeze":                 {Since: 7, Read: readUnsqueeze, Differentiable: true},
 	"Upsample":                  {Since: 7, Read: readUpsample, Differentiable: true},
-	"Where":                     {Since: 9, Read: readWhere, Differentiable: true},
+	"Where":                     {Since: 9, Read: readWhere, Differentiable: true, Mixed: []int{0}},
 	"Xor":                       {Since: 7, Read: readXor},
 }
 
