@@ -18,6 +18,10 @@ import (
 // 1e-5 of the largest value. A model that is open already is returned as it is. The
 // error names the node that fixes the batch.
 func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	inputs := trueInputs(m)
 	if len(inputs) == 0 {
 		return nil, failf("", "the model has no input")

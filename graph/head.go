@@ -20,6 +20,10 @@ type Head struct {
 // that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
 // of the model's own opset; the new output is [N,Classes].
 func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	from, err := o.output(m)
 	if err != nil {
 		return nil, err

@@ -97,6 +97,10 @@ func list(names []string) string {
 
 // Analyse finds the layers and cut points of a model, for one image.
 func Analyse(m *onnx.ModelProto, o Options) (*Structure, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	out, err := o.output(m)
 	if err != nil {
 		return nil, err

@@ -80,9 +80,6 @@ func clean(s string) string { q := quote(s); return q[1 : len(q)-1] }
 func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 	g := m.GetGraph()
 	p := &plan{model: m, opset: int(onnx.Opset(m, "")), values: map[string]*ops.Value{}, made: map[*ops.Value]*step{}}
-	if len(m.GetFunctions()) > 0 {
-		return nil, failf("", "models with local functions are not supported")
-	}
 	if len(g.GetSparseInitializer()) > 0 {
 		return nil, failf("", "sparse initializers are not supported")
 	}

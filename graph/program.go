@@ -92,8 +92,11 @@ type pool struct {
 
 // Compile makes a program of a model.
 func Compile(m *onnx.ModelProto, c Config) (*Program, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	if c.Training != nil {
-		var err error
 		if m, err = SeparateStatistics(m, c.Training.Learning); err != nil {
 			return nil, err
 		}

@@ -18,6 +18,10 @@ import (
 // BatchNormalizations start as the identity. The last layer gets the given number
 // of classes; 0 leaves it as it is.
 func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	s, err := Analyse(m, o)
 	if err != nil {
 		return nil, err
