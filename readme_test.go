@@ -28,7 +28,7 @@ func operators() string {
 	var through, only []string
 	for _, name := range ops.Names() {
 		op := ops.Table[name]
-		if op.Since > 7 {
+		if op.Since > 6 {
 			name = fmt.Sprintf("%s (%d)", name, op.Since)
 		}
 		if op.Differentiable {

@@ -166,7 +166,11 @@ func (b *grafting) gemm(name, x string, n, m int, seed uint64) string {
 	bound := 1 / math.Sqrt(float64(n))
 	w := b.tensor(name+".weight", drawUniform(seed, b.prefix+"."+name+".weight", bound, m, n))
 	bias := b.tensor(name+".bias", drawUniform(seed, b.prefix+"."+name+".bias", bound, m))
-	return b.nodeOf("Gemm", name, []string{x, w, bias}, onnx.IntAttr("transB", 1))
+	attrs := []*onnx.AttributeProto{onnx.IntAttr("transB", 1)}
+	if b.opset < 7 {
+		attrs = append(attrs, onnx.IntAttr("broadcast", 1))
+	}
+	return b.nodeOf("Gemm", name, []string{x, w, bias}, attrs...)
 }
 
 func (b *grafting) reduceMean(name, x string, axis int64) string {
@@ -178,6 +182,9 @@ func (b *grafting) reduceMean(name, x string, axis int64) string {
 }
 
 func (b *grafting) dropout(name, x string, ratio float32) string {
+	if b.opset < 7 {
+		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio), onnx.IntAttr("is_test", 1))
+	}
 	if b.opset < 12 {
 		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio))
 	}

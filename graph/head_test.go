@@ -21,7 +21,7 @@ func body(opset, ir int64, dims ...any) *onnx.ModelProto {
 }
 
 func TestAddHeadInEveryOpset(t *testing.T) {
-	for _, opset := range []int64{7, 9, 11, 13, 18, 20} {
+	for _, opset := range []int64{6, 7, 9, 11, 13, 18, 20} {
 		for _, ir := range []int64{3, 8} {
 			for _, dims := range [][]any{{"N", 5, 4, 3}, {"N", 6, 5}, {"N", 5}} {
 				t.Run(fmt.Sprintf("opset %d, IR %d, %v", opset, ir, dims), func(t *testing.T) {

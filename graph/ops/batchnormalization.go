@@ -29,7 +29,7 @@ func readBatchNormalization(a *Attrs) Form {
 	if a.Int("spatial", 1) != 1 && a.Opset < 9 {
 		a.fail("spatial=0 is not supported")
 	}
-	if a.Bool("training_mode") {
+	if a.Bool("training_mode") || a.Opset < 7 && !a.Bool("is_test") {
 		a.fail("%w", &UnsupportedError{"training_mode=1 is not supported; export the model for inference"})
 	}
 	if a.Outs > 1 {

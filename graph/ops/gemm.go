@@ -19,6 +19,9 @@ type gemm struct {
 }
 
 func readGemm(a *Attrs) Form {
+	if a.Opset < 7 {
+		a.Ignore("broadcast") // of c, which its shape tells
+	}
 	return &gemm{transA: a.Bool("transA"), transB: a.Bool("transB"), alpha: a.Float("alpha", 1), beta: a.Float("beta", 1)}
 }
 
