@@ -121,6 +121,7 @@ var Table = map[string]Op{
 	"InstanceNormalization":     {Since: 6, Read: readInstanceNormalization, Differentiable: true, Learn: []int{1, 2}},
 	"IsInf":                     {Since: 10, Read: readIsInf},
 	"IsNaN":                     {Since: 9, Read: readIsNaN},
+	"LRN":                       {Since: 6, Read: readLRN, Differentiable: true},
 	"LayerNormalization":        {Since: 17, Read: readLayerNormalization, Differentiable: true, Learn: []int{1, 2}},
 	"LeakyRelu":                 {Since: 6, Read: readLeakyRelu, Differentiable: true},
 	"Less":                      {Since: 6, Read: readLess},

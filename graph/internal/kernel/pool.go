@@ -53,6 +53,7 @@ type tasks struct {
 	reduction        reduction
 	rowNormalisation rowNormalisation
 	gemm             gemm
+	lrn              lrn
 	strided          strided
 	resampling       resampling
 	gemmStack        gemmStack
