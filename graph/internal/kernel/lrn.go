@@ -63,26 +63,26 @@ func (t *lrn) run(w *worker, lo, hi int) {
 			squares[k] = v * v
 		}
 		window(sums, squares, g.C, ends)
-		for c := range g.C {
-			sums[c] = g.Bias + g.Scale*sums[c]
+		own, sum := x[g.Below:][:g.C], sums[:g.C]
+		for c, v := range sum {
+			sum[c] = g.Bias + g.Scale*v
 		}
 		if t.dy == nil {
-			for c, v := range sums[:g.C] {
-				x[g.Below+c] *= g.power(v)
-			}
-			t.scatter(t.y, x[g.Below:], i)
+			g.scales(own, sum)
+			t.scatter(t.y, own, i)
 			continue
 		}
 		t.gather(dy, t.dy, i)
-		// shares lies so that the mirrored window of channel c begins at c.
-		clear(shares)
-		for c, v := range sums[:g.C] {
-			d := dy[c] * g.power(v)
-			dy[c], shares[g.Above+c] = d, d*x[g.Below+c]/v
+		// Of shares the mirrored window of channel c begins at c.
+		share, d := shares[g.Above:][:g.C], dy[:g.C]
+		g.scales(d, sum)
+		for c, v := range sum {
+			share[c] = d[c] * own[c] / v
 		}
 		window(squares, shares, g.C, ends)
-		for c := range g.C {
-			dy[c] -= 2 * g.Scale * g.Beta * x[g.Below+c] * squares[c]
+		factor := 2 * g.Scale * g.Beta
+		for c, v := range squares[:g.C] {
+			d[c] -= factor * own[c] * v
 		}
 		t.scatter(t.y, dy, i)
 	}
@@ -90,6 +90,13 @@ func (t *lrn) run(w *worker, lo, hi int) {
 
 // window computes y[c] = x[c] + … + x[c+ends].
 func window(y, x []float32, channels, ends int) {
+	if ends == 4 { // the usual one, in one pass; added in the same order
+		y, a, b, c, d, e := y[:channels], x[:channels], x[1:][:channels], x[2:][:channels], x[3:][:channels], x[4:][:channels]
+		for i := range y {
+			y[i] = a[i] + b[i] + c[i] + d[i] + e[i]
+		}
+		return
+	}
 	copy(y[:channels], x[:channels])
 	for k := 1; k <= ends; k++ {
 		from := x[k:][:channels]
@@ -99,18 +106,29 @@ func window(y, x []float32, channels, ends int) {
 	}
 }
 
-// power is s^-Beta. The usual powers are roots, which cost a tenth of math.Pow.
-func (g *LRN) power(s float32) float32 {
+// scales multiplies y[c] by s[c]^-Beta. The usual powers are roots, which cost a tenth of
+// math.Pow.
+func (g *LRN) scales(y, s []float32) {
+	y = y[:len(s)]
 	switch g.Beta {
 	case 0.75:
-		root := float32(math.Sqrt(float64(s)))
-		return 1 / (root * float32(math.Sqrt(float64(root))))
+		for c, v := range s {
+			root := float32(math.Sqrt(float64(v)))
+			y[c] /= root * float32(math.Sqrt(float64(root)))
+		}
 	case 0.5:
-		return 1 / float32(math.Sqrt(float64(s)))
+		for c, v := range s {
+			y[c] /= float32(math.Sqrt(float64(v)))
+		}
 	case 1:
-		return 1 / s
+		for c, v := range s {
+			y[c] /= v
+		}
+	default:
+		for c, v := range s {
+			y[c] *= float32(math.Pow(float64(v), -float64(g.Beta)))
+		}
 	}
-	return float32(math.Pow(float64(s), -float64(g.Beta)))
 }
 
 // gather copies the channels of pixel i out of the blocked layout; scatter brings them
