@@ -68,7 +68,7 @@ type batching struct {
 
 // plan fixes a model at a batch, up to the wanted values.
 func (b *batching) plan(m *onnx.ModelProto, batch int, want []string) (*plan, error) {
-	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want})
+	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want, memory: b.o.MaxMemory})
 }
 
 // shapes are the given input shapes at another batch.

@@ -172,7 +172,7 @@ func filter[T any](list []T, keep func(T) bool) []T {
 func outputInfo(m *onnx.ModelProto, tensor string, o Options) (*onnx.ValueInfoProto, error) {
 	var at [2]*ops.Value
 	for i := range at {
-		p, err := newPlan(m, fixing{batch: 2 + i, shapes: o.Shapes, want: []string{tensor}})
+		p, err := newPlan(m, fixing{batch: 2 + i, shapes: o.Shapes, want: []string{tensor}, memory: o.MaxMemory})
 		if err != nil {
 			return nil, err
 		}

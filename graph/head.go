@@ -28,7 +28,7 @@ func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}})
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}, memory: o.MaxMemory})
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func Analyse(m *onnx.ModelProto, o Options) (*Structure, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{out}})
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{out}, memory: o.MaxMemory})
 	if err != nil {
 		return nil, err
 	}

@@ -170,7 +170,7 @@ func (p *Program) build() (err error) {
 		}
 		want = []string{out}
 	}
-	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, known: p.config.Known, keep: keep, want: want})
+	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, known: p.config.Known, keep: keep, want: want, memory: p.config.MaxMemory})
 	if err != nil {
 		return err
 	}

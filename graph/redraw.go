@@ -44,7 +44,7 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 		return nil, failf("choose a lower cut point", "no layer above %s is left to redraw", quote(above))
 	}
 	c := shallow(m)
-	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
+	r := &redrawing{m: c, origin: newOrigins(m), seed: seed, shapes: o.Shapes, memory: o.MaxMemory, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
 	for _, t := range s.Trainable() {
 		if slices.Contains(l.Params, t.Name) {
 			r.draw(t, t.first)
@@ -67,6 +67,7 @@ type redrawing struct {
 	seed   uint64
 	last   *step
 	shapes map[string][]int
+	memory int64
 	err    error
 }
 
@@ -226,7 +227,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 			r.m.Graph.Output[i] = onnx.TensorInfo(out.Name, out.Type, dims...)
 		}
 	}
-	p, err := newPlan(r.m, fixing{batch: 1, shapes: r.shapes, want: []string{out.Name}})
+	p, err := newPlan(r.m, fixing{batch: 1, shapes: r.shapes, want: []string{out.Name}, memory: r.memory})
 	if r.err == nil && (err != nil || !slices.Contains(p.outputs[0].Shape, classes)) {
 		r.err = failf("use --head linear", "the last layer %s cannot be resized from %d to %d classes", quote(r.last.node.GetName()), m, classes)
 	}
