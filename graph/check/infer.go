@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 
 	"graft/graph"
@@ -46,7 +47,15 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 			known[n] = in[i]
 		}
 	}
-	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes, MaxMemory: o.MaxMemory}, Known: known, Threads: o.Threads})
+	c := graph.Config{Options: graph.Options{Shapes: shapes, MaxMemory: o.MaxMemory}, Known: known, Threads: o.Threads}
+	p, err := graph.Compile(m, c)
+	if errors.Is(err, errors.ErrUnsupported) {
+		// Shapes that follow from the data are known where all of it is.
+		c.Known = given
+		if whole, err := graph.Compile(m, c); err == nil {
+			return whole, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
