@@ -17,6 +17,10 @@ import (
 // 1e-5 of the largest value. A model that is open already is returned as it is. The
 // error names the node that fixes the batch.
 func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	inputs := trueInputs(m)
 	if len(inputs) == 0 {
 		return nil, failf("", "the model has no input")
@@ -65,7 +69,7 @@ type batching struct {
 
 // plan fixes a model at a batch, up to the wanted values.
 func (b *batching) plan(m *onnx.ModelProto, batch int, want []string) (*plan, error) {
-	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want})
+	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want, memory: b.o.MaxMemory})
 }
 
 // shapes are the given input shapes at another batch.

@@ -77,6 +77,7 @@ func rowCases() []opCase {
 		one("InstanceNormalization", "images", 22, nil, floats{2, 3, 3, 2}, floats{3}, floats{3}),
 		one("GroupNormalization", "channels", 21, attrs("num_groups", 2), floats{2, 4, 3}, floats{4}, floats{4}),
 		one("GroupNormalization", "groups", 18, attrs("num_groups", 2), floats{2, 4, 3}, floats{2}, floats{2}),
+		one("LRN", "five channels", 13, attrs("size", 5, "alpha", 1.5, "beta", 0.6, "bias", 1.25), floats{2, 7, 3, 2}), one("LRN", "even", 7, attrs("size", 4, "alpha", 0.5), floats{1, 9, 4}),
 		one("LogSoftmax", "last", 13, nil, floats{3, 4}), one("LogSoftmax", "axis 1", 13, attrs("axis", 1), floats{2, 3, 2}), one("LogSoftmax", "opset 7", 7, nil, floats{2, 3, 2}),
 	}
 }

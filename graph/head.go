@@ -21,11 +21,15 @@ type Head struct {
 // that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
 // of the model's own opset and float type; the new output is [N,Classes].
 func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	from, err := o.output(m)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}})
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}, memory: o.MaxMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +174,11 @@ func (b *grafting) gemm(name, x string, n, m int, kind onnx.TensorProto_DataType
 		return b.tensor(name+what, t)
 	}
 	w, bias := draw(".weight", m, n), draw(".bias", m)
-	return b.nodeOf("Gemm", name, []string{x, w, bias}, onnx.IntAttr("transB", 1))
+	attrs := []*onnx.AttributeProto{onnx.IntAttr("transB", 1)}
+	if b.opset < 7 {
+		attrs = append(attrs, onnx.IntAttr("broadcast", 1))
+	}
+	return b.nodeOf("Gemm", name, []string{x, w, bias}, attrs...)
 }
 
 func (b *grafting) reduceMean(name, x string, axis int64) string {
@@ -182,6 +190,9 @@ func (b *grafting) reduceMean(name, x string, axis int64) string {
 }
 
 func (b *grafting) dropout(name, x string, ratio float32) string {
+	if b.opset < 7 {
+		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio), onnx.IntAttr("is_test", 1))
+	}
 	if b.opset < 12 {
 		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio))
 	}

@@ -124,11 +124,16 @@ func (f *function) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error)
 	if !IsFloat(in[0].Type) {
 		return nil, nil
 	}
-	shape := denseShape(out[0].Shape)
-	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
+	return []*gorgonia.Node{b.mapped(f, b.Node(in[0]))}, nil
+}
+
+// mapped is f of each element of a node.
+func (b *Builder) mapped(f *function, x *gorgonia.Node) *gorgonia.Node {
+	shape := x.Shape()
+	return b.Apply(Kernel{Name: f.name, Shape: shape,
 		Run: func(y []float32, x [][]float32) { kernel.Map(b.Pool, y, x[0], f.f) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
 				Run: func(dx []float32, x [][]float32) { kernel.MapBackward(b.Pool, dx, x[0], x[1], f.d) }}, in[0], dy)}
-		}}, b.Node(in[0]))}, nil
+		}}, x)
 }

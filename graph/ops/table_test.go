@@ -57,7 +57,7 @@ func TestEveryRowSurvivesAnyOperands(t *testing.T) {
 		constant(), constant(0), constant(-1), constant(1, 2), constant(1<<62, -1<<63), constant(-5, 5, 0, 1)}
 	refused := 0
 	for _, name := range ops.Names() {
-		for _, opset := range []int{7, 11, 18, 20} {
+		for _, opset := range []int{6, 7, 11, 18, 20} {
 			for _, a := range operands {
 				for _, b := range operands {
 					for _, in := range [][]*ops.Value{{}, {a}, {a, b}, {a, b, b}, {a, nil, b}, {a, b, b, a, a}} {
@@ -113,7 +113,7 @@ func TestRowsRefuse(t *testing.T) {
 		attrs []*onnx.AttributeProto
 		want  string
 	}{
-		{"Conv", 6, []*ops.Value{image, float(3, 2, 3, 3)}, nil, "Conv of opset 6 is not supported"},
+		{"Conv", 5, []*ops.Value{image, float(3, 2, 3, 3)}, nil, "Conv of opset 5 is not supported"},
 		{"Conv", 11, []*ops.Value{image, float(3, 1, 3, 3)}, nil, "weights of shape [3 1 3 3] do not fit"},
 		{"Conv", 11, []*ops.Value{image, float(3, 2, 6, 3)}, nil, "spatial dimension 0: a window of 6 does not fit 5"},
 		{"Conv", 11, []*ops.Value{image, float(3, 2, 3, 3), float(2)}, nil, "bias of shape [2], want [3]"},

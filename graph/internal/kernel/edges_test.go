@@ -102,6 +102,7 @@ func blockedOutputs(c int) map[string]blockedOutput {
 	}
 	win := &Window{N: n, C: c, H: h, W: h, OutH: h, OutW: h, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	norm := &Norm{N: n, C: c, HW: h * h, Eps: 1e-5, Batch: true, Clamp: true, Hi: 1}
+	lrn := &LRN{N: n, C: c, HW: h * h, Below: 2, Above: 2, Bias: 1, Scale: 0.1, Beta: 0.75}
 	outputs := map[string]blockedOutput{
 		"Block":                {size, func(y []float32) { Block(nil, y, x, n, c, h*h) }},
 		"Interleave":           {n * c * h * h, func(y []float32) { Interleave(nil, y, x, n, c, h*h) }},
@@ -111,6 +112,8 @@ func blockedOutputs(c int) map[string]blockedOutput {
 		"AveragePool":          {size, func(y []float32) { AveragePool(nil, win, y, x, true) }},
 		"AveragePoolBackward":  {size, func(dx []float32) { AveragePoolBackward(nil, win, dx, dy, false) }},
 		"AverageLanesBackward": {size, func(dx []float32) { AverageLanesBackward(nil, dx, v, n, c, h*h) }},
+		"LRNForward":           {size, func(y []float32) { LRNForward(nil, lrn, y, x) }},
+		"LRNBackward":          {size, func(dx []float32) { LRNBackward(nil, lrn, dx, x, dy) }},
 		"MulLanes":             {size, func(y []float32) { MulLanes(nil, y, x, v, n, c, h*h) }},
 		"MulLanesBackward":     {len(v), func(dv []float32) { MulLanesBackward(nil, dv, x, dy, n, c, h*h) }},
 		"BatchNormForward":     {size, func(y []float32) { BatchNormForward(nil, norm, y, x, dy, v, ones, v, v) }},

@@ -53,7 +53,12 @@ type tasks struct {
 	reduction        reduction
 	rowNormalisation rowNormalisation
 	gemm             gemm
+	lrn              lrn
 	strided          strided
+	resampling       resampling
+	gemmStack        gemmStack
+	cumulation       cumulation
+	selection        selection
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.

@@ -1,0 +1,54 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+
+	"graft/graph"
+	"graft/onnx"
+)
+
+// Local response normalisation and its gradient are PyTorch's; testdata/lrn.py made the
+// goldens.
+func TestLRNEqualsTorch(t *testing.T) {
+	file, err := os.ReadFile("testdata/lrn.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var goldens []struct {
+		Shape          []int
+		Size           int64
+		Alpha, Beta, K float32
+		Y, DX          []float64
+	}
+	if err := json.Unmarshal(file, &goldens); err != nil {
+		t.Fatal(err)
+	}
+	for i, g := range goldens {
+		c := one("LRN", fmt.Sprint(i), 13, []*onnx.AttributeProto{onnx.IntAttr("size", g.Size), onnx.FloatAttr("alpha", g.Alpha),
+			onnx.FloatAttr("beta", g.Beta), onnx.FloatAttr("bias", g.K)}, onnx.FromFloats(g.Shape, make([]float32, len(g.Y))))
+		x := drawFloats(fmt.Sprintf("lrn x %d", i), len(g.Y))
+		for k := range x {
+			x[k] *= 3
+		}
+		c.model.Graph.Initializer = []*onnx.TensorProto{onnx.FromFloats(g.Shape, x).Proto("a")}
+		p, err := graph.Compile(flattened(c.model), graph.Config{Threads: 1, Training: &graph.Training{
+			Learning: graph.Learning{Params: []string{"a"}}, Loss: weighted(drawFloats(fmt.Sprintf("lrn dy %d", i), len(x)))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if err := p.Step(0); err != nil {
+			t.Fatal(err)
+		}
+		y, _ := p.Output(0).Floats()
+		if err := near(widen(y), g.Y, 1e-6); err != nil {
+			t.Errorf("case %d: y: %v", i, err)
+		}
+		if err := near(widen(p.Params()[0].Grad()), g.DX, 2e-6); err != nil {
+			t.Errorf("case %d: dx: %v", i, err)
+		}
+	}
+}
