@@ -29,12 +29,6 @@ type Config struct {
 	Known map[string]*onnx.Tensor
 }
 
-// MaySayShape says whether an operator could take t as a shape, axes, pads or a ratio,
-// which belong to Config.Known.
-func MaySayShape(t *onnx.Tensor) bool {
-	return len(t.Shape) <= 1 && (t.Len() == 1 || !ops.IsFloat(t.Type))
-}
-
 // Training says what of a model learns and by which loss.
 type Training struct {
 	Learning

@@ -3,6 +3,7 @@ package onnxgo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"runtime"
 	"slices"
@@ -17,23 +18,26 @@ import (
 // compiled is a program of the model for inputs of certain shapes.
 type compiled struct {
 	program *graph.Program
-	inputs  []*value
-	given   []*onnx.Tensor // that it was compiled for
+	given   map[string]*onnx.Tensor // that it was compiled for
+	takes   map[string]bool         // which of them it takes anew
 	cleanup runtime.Cleanup
 }
 
-// fits says whether the program takes these inputs.
-func (c *compiled) fits(inputs []*value, given []*onnx.Tensor) bool {
-	return c != nil && slices.Equal(c.inputs, inputs) && slices.EqualFunc(c.given, given, func(was, is *onnx.Tensor) bool {
-		return was.Type == is.Type && slices.Equal(was.Shape, is.Shape) && (!graph.MaySayShape(is) || reflect.DeepEqual(was.Data, is.Data))
+// fits says whether the program takes these inputs: those of the same shapes, and of the
+// same values where it was compiled for these.
+func (c *compiled) fits(given map[string]*onnx.Tensor) bool {
+	return c != nil && maps.EqualFunc(c.given, given, func(was, is *onnx.Tensor) bool {
+		return was.Type == is.Type && slices.Equal(was.Shape, is.Shape)
+	}) && !slices.ContainsFunc(slices.Collect(maps.Keys(given)), func(name string) bool {
+		return !c.takes[name] && !reflect.DeepEqual(c.given[name].Data, given[name].Data)
 	})
 }
 
 // Run computes the results from the inputs. It compiles the model at the first call,
 // and again when the shape of an input changes.
 func (b *Backend) Run() error {
+	given := map[string]*onnx.Tensor{}
 	var inputs []*value
-	var given []*onnx.Tensor
 	for _, v := range b.values {
 		if v.computed || v.tensor == nil || v.set < len(b.operations) {
 			continue
@@ -45,25 +49,17 @@ func (b *Backend) Run() error {
 		if err != nil {
 			return fmt.Errorf("onnxgo: input %q: %w", v.name, err)
 		}
-		inputs, given = append(inputs, v), append(given, t)
+		inputs, given[v.name] = append(inputs, v), t
 	}
 	results := b.results()
-	if !b.compiled.fits(inputs, given) {
-		p, err := b.compile(inputs, given, results)
-		if err != nil {
+	if !b.compiled.fits(given) {
+		if err := b.compile(inputs, given, results); err != nil {
 			return err
 		}
-		if b.compiled != nil {
-			b.compiled.cleanup.Stop()
-			b.compiled.program.Close()
-		}
-		// onnx-go's interface has no word for closing.
-		b.compiled = &compiled{p, inputs, given, runtime.AddCleanup(b, (*graph.Program).Close, p)}
 	}
 	p := b.compiled.program
 	for i, port := range p.Inputs() {
-		k := slices.IndexFunc(inputs, func(v *value) bool { return v.name == port.Name })
-		if err := p.SetInput(i, given[k]); err != nil {
+		if err := p.SetInput(i, given[port.Name]); err != nil {
 			return fmt.Errorf("onnxgo: %w", err)
 		}
 	}
@@ -79,37 +75,43 @@ func (b *Backend) Run() error {
 // oldest and newest are the versions of the operator set that are tried.
 const oldest, newest = 9, 28
 
-// compile makes a program of the model.
-func (b *Backend) compile(inputs []*value, given []*onnx.Tensor, results []*value) (*graph.Program, error) {
-	c := graph.Config{Threads: b.Threads, Known: map[string]*onnx.Tensor{}}
-	for i, v := range inputs {
-		if graph.MaySayShape(given[i]) {
-			c.Known[v.name] = given[i]
-		}
-	}
+// compile makes a program of the model, by the first opset that fits.
+func (b *Backend) compile(inputs []*value, given map[string]*onnx.Tensor, results []*value) error {
 	m, err := b.model(inputs, given)
 	if err != nil {
-		return nil, fmt.Errorf("onnxgo: %w", err)
-	}
-	for _, v := range results {
-		c.Outputs = append(c.Outputs, v.name)
+		return fmt.Errorf("onnxgo: %w", err)
 	}
 	first, last := oldest, newest
 	if b.Opset != 0 {
 		first, last = b.Opset, b.Opset
 	}
-	for opset := first; ; opset++ {
+	c := graph.Config{Threads: b.Threads, Outputs: names(results)}
+	for opset := first; opset <= last; opset++ {
 		m.OpsetImport = []*onnx.OperatorSetIdProto{{Version: ref(int64(opset))}}
-		if err = onnx.Check(m); err == nil {
-			var p *graph.Program
-			if p, err = graph.Compile(m, c); err == nil {
-				return p, nil
-			}
+		if err = onnx.Check(m); err != nil {
+			continue
 		}
-		if opset >= last {
-			return nil, notImplemented(err)
+		var p *graph.Program
+		if p, err = graph.CompileFor(m, given, c); err == nil {
+			b.replace(p, given)
+			return nil
 		}
 	}
+	return notImplemented(err)
+}
+
+// replace takes a new program and closes the one before. onnx-go's interface has no word
+// for closing: the last one ends with the backend.
+func (b *Backend) replace(p *graph.Program, given map[string]*onnx.Tensor) {
+	if b.compiled != nil {
+		b.compiled.cleanup.Stop()
+		b.compiled.program.Close()
+	}
+	takes := map[string]bool{}
+	for _, port := range p.Inputs() {
+		takes[port.Name] = true
+	}
+	b.compiled = &compiled{p, given, takes, runtime.AddCleanup(b, (*graph.Program).Close, p)}
 }
 
 // notImplemented is an error as onnx-go wants it where an operator is missing.
@@ -124,14 +126,15 @@ func notImplemented(err error) error {
 func ref[T any](v T) *T { return &v }
 
 // model writes what onnx-go has handed over as a model.
-func (b *Backend) model(inputs []*value, given []*onnx.Tensor) (*onnx.ModelProto, error) {
+func (b *Backend) model(inputs []*value, given map[string]*onnx.Tensor) (*onnx.ModelProto, error) {
 	g := &onnx.GraphProto{Name: ref("onnx-go")}
-	for i, v := range inputs {
-		dims := make([]any, len(given[i].Shape))
-		for k, d := range given[i].Shape {
+	for _, v := range inputs {
+		t := given[v.name]
+		dims := make([]any, len(t.Shape))
+		for k, d := range t.Shape {
 			dims[k] = d
 		}
-		g.Input = append(g.Input, onnx.TensorInfo(v.name, given[i].Type, dims...))
+		g.Input = append(g.Input, onnx.TensorInfo(v.name, t.Type, dims...))
 	}
 	for _, v := range b.values {
 		if v.computed || v.tensor == nil || v.set == len(b.operations) {
