@@ -178,6 +178,9 @@ func (b *Builder) add(x, y *gorgonia.Node, xs, ys, shape []int) *gorgonia.Node {
 			},
 		}, x, y)
 	}
+	if hw == 1 {
+		return b.addRows("Add", x, y, n, c)
+	}
 	return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape),
 		Run: func(y []float32, x [][]float32) { kernel.AddChannel(b.Pool, y, x[0], x[1], n, c, hw) },
 		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
@@ -231,6 +234,9 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 	n, c, hw, ok := block(y.Shape, shape)
 	if !ok || !slices.Equal(x.Shape, shape) || slices.Equal(y.Shape, shape) {
 		return b.mul(b.expand(b.Node(x), x.Shape, shape), b.expand(b.Node(y), y.Shape, shape))
+	}
+	if hw == 1 {
+		return b.mulRows("Mul", b.Node(x), b.Node(y), n, c)
 	}
 	mulChannel := func(y []float32, x [][]float32) { kernel.MulChannel(b.Pool, y, x[0], x[1], n, c, hw) }
 	return b.Apply(Kernel{Name: "Mul", Shape: denseShape(shape), Run: mulChannel,
