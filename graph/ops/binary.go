@@ -17,6 +17,7 @@ type binary struct {
 	float func(a, b float64) float64
 	lower func(b *Builder, x, y, out *Value) *gorgonia.Node
 	out   *Value
+	spelt spelling // of a Gelu, where it has absorbed parts of one
 }
 
 func readAdd(*Attrs) Form {
@@ -111,6 +112,9 @@ func integers[T integer](op string, a, b []T) ([]T, error) {
 }
 
 func (f *binary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if f.spelt.stage > 0 {
+		return []*gorgonia.Node{f.spelt.lower(b, in[f.spelt.x])}, nil
+	}
 	return []*gorgonia.Node{f.lower(b, in[0], in[1], out[0])}, nil
 }
 

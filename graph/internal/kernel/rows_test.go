@@ -64,7 +64,7 @@ func TestGelu(t *testing.T) {
 			y := make([]float32, len(x))
 			f.run(p, y)
 			for i, v := range y {
-				if d := math.Abs(float64(v) - f.want[i]); !(d <= 6e-9+1.2e-7*math.Abs(f.want[i])) {
+				if d := math.Abs(float64(v) - f.want[i]); !(d <= 6e-8+2.4e-7*math.Abs(f.want[i])) {
 					t.Fatalf("%s(%g) = %g, want %g", f.name, x[i], v, f.want[i])
 				}
 			}
