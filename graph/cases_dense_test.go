@@ -1,6 +1,11 @@
 package graph_test
 
-import "graft/onnx"
+import (
+	"math"
+	"slices"
+
+	"graft/onnx"
+)
 
 // What came with dense prediction and video: transposed convolutions, three dimensions,
 // resizing.
@@ -117,7 +122,17 @@ func normingCases() []opCase {
 
 func scatterCases() []opCase {
 	table := func(shape []int, v ...int64) *onnx.Tensor { return onnx.FromInts(shape, v) }
+	root, unit, half := scalar(math.Sqrt2), scalar(1), scalar(0.5)
+	spelt := func(name, op string, operands map[string]any, nodes ...*onnx.NodeProto) opCase {
+		operands["r"], operands["one"], operands["half"] = root, unit, half
+		return net(op, name, 13, operands, nodes...)
+	}
+	erf := []*onnx.NodeProto{node("Tanh", "a", "x"), node("Div", "x r", "d"), node("Erf", "d", "e"), node("Add", "one e", "s")}
 	r := []opCase{
+		spelt("gelu", "Div", map[string]any{"a": wide{3, 5}}, append(slices.Clone(erf), node("Mul", "x s", "p"), node("Mul", "p half", "y"))...),
+		spelt("gelu but for the half", "Div", map[string]any{"a": wide{3, 5}}, append(slices.Clone(erf), node("Mul", "s x", "p"), node("Sin", "p", "y"))...),
+		spelt("gelu of another", "Div", map[string]any{"a": wide{3, 5}}, append(slices.Clone(erf), node("Mul", "s a", "y"))...),
+		spelt("error function", "Mul", map[string]any{"a": wide{3, 5}, "q": scalar(math.Sqrt2 / 2)}, node("Mul", "q a", "d"), node("Erf", "d", "e"), node("Sin", "e", "y")),
 		one("CumSum", "rows", 14, nil, floats{3, 4}, table(nil, 1)), one("CumSum", "exclusive, reverse", 11, attrs("exclusive", 1, "reverse", 1), floats{2, 3, 2}, table(nil, -2)),
 		one("TopK", "attribute", 7, attrs("k", 2, "axis", 1), floats{2, 4, 3}), one("TopK", "smallest", 11, attrs("largest", 0), floats{3, 5}, ints(3)),
 		one("Where", "known", 16, nil, &onnx.Tensor{Type: onnx.TensorProto_BOOL, Shape: []int{2, 1}, Data: []bool{true, false}}, floats{2, 3}, floats{}),

@@ -399,13 +399,7 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	l, ok := s.form.(ops.Lowerer)
-	mixed := ops.Table[s.node.GetOpType()].Mixed
-	for i, v := range s.in {
-		ok = ok && (v == nil || len(v.Shape) <= ops.MaxRank && (v.Const != nil || ops.IsFloat(v.Type) || slices.Contains(mixed, i)))
-	}
-	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
-	if ok {
+	if l, ok := s.form.(ops.Lowerer); ok && s.hasKernels() {
 		if nodes, err = l.Lower(p.builder, s.in, s.out); err != nil {
 			return nil, err
 		}
@@ -417,6 +411,17 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 		nodes = p.builder.Reference(s.node.GetOpType(), s.form, s.in, s.out)
 	}
 	return nodes, nil
+}
+
+// hasKernels says whether kernels can run a step: they are of float32.
+func (s *step) hasKernels() bool {
+	mixed := ops.Table[s.node.GetOpType()].Mixed
+	for i, v := range s.in {
+		if v != nil && (len(v.Shape) > ops.MaxRank || v.Const == nil && !ops.IsFloat(v.Type) && !slices.Contains(mixed, i)) {
+			return false
+		}
+	}
+	return len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
 }
 
 // passable refuses a step without kernels where the gradient would have to pass. None is

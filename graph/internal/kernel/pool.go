@@ -59,6 +59,8 @@ type tasks struct {
 	gemmStack        gemmStack
 	cumulation       cumulation
 	selection        selection
+	rowPass          rowPass
+	rowSums          rowSums
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
