@@ -29,12 +29,8 @@ func readWindow(a *Attrs) window {
 	return w
 }
 
-// resolve computes the sides for an input with the given spatial extents.
-func (w *window) resolve(spatial []int) error {
-	n := len(spatial)
-	if n == 0 {
-		return fmt.Errorf("the input has no spatial dimension")
-	}
+// fill sets what the attributes leave open, and checks the rest.
+func (w *window) fill(n int) error {
 	for _, l := range []struct {
 		name string
 		v    *[]int
@@ -50,6 +46,18 @@ func (w *window) resolve(spatial []int) error {
 		if m := slices.Min(*l.v); l.name != "pads" && m < 1 || slices.Max(*l.v) > maxConstant || m < 0 {
 			return fmt.Errorf("%s %v", l.name, *l.v)
 		}
+	}
+	return nil
+}
+
+// resolve computes the sides for an input with the given spatial extents.
+func (w *window) resolve(spatial []int) error {
+	n := len(spatial)
+	if n == 0 {
+		return fmt.Errorf("the input has no spatial dimension")
+	}
+	if err := w.fill(n); err != nil {
+		return err
 	}
 	w.sides = make([]side, n)
 	for i := range w.sides {
