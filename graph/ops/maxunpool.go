@@ -29,11 +29,11 @@ func (f *maxUnpool) Infer(in []*Value) ([]*Value, error) {
 		return nil, err
 	}
 	n := len(x.Shape) - 2
-	if n < 1 || index.Type != onnx.TensorProto_INT64 || !slices.Equal(index.Shape, x.Shape) {
+	if n < 0 || index.Type != onnx.TensorProto_INT64 || !slices.Equal(index.Shape, x.Shape) {
 		return nil, fmt.Errorf("indices of type %v and shape %v for data of shape %v", index.Type, index.Shape, x.Shape)
 	}
 	w := window{autoPad: "NOTSET", kernels: f.kernels, steps: f.steps, pads: f.pads}
-	if err := w.fill(n); err != nil {
+	if err := w.complete(x.Shape[2:]); err != nil {
 		return nil, err
 	}
 	f.pooled = slices.Clone(x.Shape)

@@ -29,8 +29,26 @@ func readWindow(a *Attrs) window {
 	return w
 }
 
-// fill sets what the attributes leave open, and checks the rest.
-func (w *window) fill(n int) error {
+// resolve computes the sides for an input with the given spatial extents.
+func (w *window) resolve(spatial []int) error {
+	if err := w.complete(spatial); err != nil {
+		return err
+	}
+	for i := range w.sides {
+		if err := w.sides[i].size(w.autoPad, w.ceil); err != nil {
+			return fmt.Errorf("spatial dimension %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// complete fills in the attributes that are not given, and the sides but for what
+// depends on the output.
+func (w *window) complete(spatial []int) error {
+	n := len(spatial)
+	if n == 0 {
+		return fmt.Errorf("the input has no spatial dimension")
+	}
 	for _, l := range []struct {
 		name string
 		v    *[]int
@@ -47,25 +65,9 @@ func (w *window) fill(n int) error {
 			return fmt.Errorf("%s %v", l.name, *l.v)
 		}
 	}
-	return nil
-}
-
-// resolve computes the sides for an input with the given spatial extents.
-func (w *window) resolve(spatial []int) error {
-	n := len(spatial)
-	if n == 0 {
-		return fmt.Errorf("the input has no spatial dimension")
-	}
-	if err := w.fill(n); err != nil {
-		return err
-	}
 	w.sides = make([]side, n)
 	for i := range w.sides {
-		s := &w.sides[i]
-		*s = side{in: spatial[i], kernel: w.kernels[i], stride: w.steps[i], dilation: w.gaps[i], before: w.pads[i], after: w.pads[n+i]}
-		if err := s.size(w.autoPad, w.ceil); err != nil {
-			return fmt.Errorf("spatial dimension %d: %w", i, err)
-		}
+		w.sides[i] = side{in: spatial[i], kernel: w.kernels[i], stride: w.steps[i], dilation: w.gaps[i], before: w.pads[i], after: w.pads[n+i]}
 	}
 	return nil
 }
