@@ -13,7 +13,8 @@ import (
 
 // scatter copies the data and writes updates over some of its elements, or combines
 // them: ScatterElements one element for each index, ScatterND whole slices.
-// https://onnx.ai/onnx/operators/onnx__ScatterElements.html, ScatterND; opsets 11, 13, 16, 18
+// Scatter is ScatterElements' name in opsets 9 and 10.
+// https://onnx.ai/onnx/operators/onnx__Scatter.html, ScatterElements, ScatterND; opsets 9, 11, 13, 16, 18
 type scatter struct {
 	reduction string
 	along     int
