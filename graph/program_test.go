@@ -394,3 +394,19 @@ func TestTrainingRefusesWhatHasNoGradient(t *testing.T) {
 		t.Errorf("got %v, want an error of the Cast", err)
 	}
 }
+
+// What a few bytes of a file can make graft fold is bounded, unless more memory is allowed.
+func TestFoldedConstantsAreBounded(t *testing.T) {
+	c := net("Add", "large", 13, map[string]any{"s": ints(1<<13, 1<<13)}, node("ConstantOfShape", "s", "k"), node("ReduceSum", "k", "t", "keepdims", 0), node("Add", "x t", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 1, 1)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, 1, 1)}
+	for memory, want := range map[int64]string{0: "constant of shape [8192 8192] is too large", 1 << 20: "is too large", 2e9: ""} {
+		p, err := graph.Compile(c.model, graph.Config{Options: graph.Options{MaxMemory: memory}, Threads: 1})
+		if err == nil {
+			p.Close()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes allowed: %v, want %q", memory, err, want)
+		}
+	}
+}
