@@ -30,7 +30,9 @@ func transposedCases() []opCase {
 		f("one dimension", floats{2, 2, 4}, floats{2, 3, 3}, 3, "strides", list(2), "pads", list(1, 0)),
 		f("three dimensions", floats{1, 2, 3, 2, 3}, floats{2, 2, 2, 2, 3}, 2, "strides", list(2, 1, 2), "pads", list(1, 0, 0, 0, 1, 1), "output_padding", list(1, 0, 0)),
 		f("three dimensions, groups", floats{2, 2, 2, 2, 2}, floats{2, 2, 3, 1, 2}, 4, "group", 2, "dilations", list(2, 1, 1)),
-		f("many channels", floats{1, 33, 6, 6}, floats{33, 34, 3, 3}, 34, "pads", list(1, 1, 1, 1)),
+		f("many channels", floats{1, 17, 2, 2}, floats{17, 3, 2, 2}, 3),
+		one("ConvTranspose", "by Winograd", 11, attrs("pads", list(1, 1, 1, 1)), onnx.FromFloats([]int{1, 33, 8, 8}, drawFloats("transposed x", 33*64)),
+			onnx.FromFloats([]int{33, 34, 3, 3}, drawFloats("transposed w", 33*34*9)), floats{34}),
 	}
 }
 

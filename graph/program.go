@@ -499,6 +499,9 @@ func (p *Program) addLoss() ([]*gorgonia.Node, error) {
 // gradients adds those of all that learns.
 func (p *Program) gradients() ([]*gorgonia.Node, error) {
 	if len(p.params) == 0 {
+		if slices.ContainsFunc(p.plan.steps, func(s *step) bool { return ops.Table[s.node.GetOpType()].Quantizes }) {
+			return nil, failf("graft a new head onto it, or train the model that it was made of", "the model is quantized: its weights are integers, which do not learn")
+		}
 		return nil, failf("freeze fewer layers", "nothing of the model is left to learn")
 	}
 	var wrt []*gorgonia.Node

@@ -376,6 +376,9 @@ func TestTrainingRefusesQuantized(t *testing.T) {
 	if err := train("k", "fc"); err == nil || !strings.Contains(err.Error(), `(DequantizeLinear)`) && !strings.Contains(err.Error(), `(QuantizeLinear)`) || !strings.Contains(err.Error(), "the model is quantized") {
 		t.Errorf("got %v, want a refusal that names the quantization", err)
 	}
+	if err := train(); err == nil || !strings.Contains(err.Error(), "its weights are integers, which do not learn") {
+		t.Errorf("got %v, want a refusal of a model without anything to learn", err)
+	}
 	if err := train("fc"); err != nil {
 		t.Errorf("a head on a quantized body: %v", err)
 	}
@@ -392,5 +395,21 @@ func TestTrainingRefusesWhatHasNoGradient(t *testing.T) {
 	var e *graph.Error
 	if !errors.As(err, &e) || e.Op != "Cast" || !strings.Contains(err.Error(), "it has no gradient; freeze at a layer above it") {
 		t.Errorf("got %v, want an error of the Cast", err)
+	}
+}
+
+// What a few bytes of a file can make graft fold is bounded, unless more memory is allowed.
+func TestFoldedConstantsAreBounded(t *testing.T) {
+	c := net("Add", "large", 13, map[string]any{"s": ints(1<<13, 1<<12), "from": ints(0, 0), "to": ints(1, 1)}, node("ConstantOfShape", "s", "k"), node("Slice", "k from to", "t"), node("Add", "x t", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 1, 1)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, 1, 1)}
+	for memory, want := range map[int64]string{0: "constant of shape [8192 4096] is too large", 1 << 20: "is too large", 2e9: ""} {
+		p, err := graph.Compile(c.model, graph.Config{Options: graph.Options{MaxMemory: memory}, Threads: 1})
+		if err == nil {
+			p.Close()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes allowed: %v, want %q", memory, err, want)
+		}
 	}
 }

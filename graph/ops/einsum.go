@@ -51,17 +51,14 @@ func readEinsum(a *Attrs) Form {
 }
 
 func (f *einsum) Infer(in []*Value) ([]*Value, error) {
-	if err := wantInputs(in, 1, len(f.terms)); err != nil {
+	if err := wantInputs(in, len(f.terms), len(f.terms)); err != nil {
 		return nil, err
-	}
-	if len(in) != len(f.terms) {
-		return nil, fmt.Errorf("%d operands, the equation has %d", len(in), len(f.terms))
 	}
 	f.extent = map[int]int{}
 	seen, unnamed := map[int]int{}, 0
 	for i, v := range in {
-		if v == nil || v.Type != in[0].Type || !anyFloat(v.Type) && !anyInteger(v.Type) {
-			return nil, fmt.Errorf("operand %d is missing, no number or of another type than the first", i)
+		if v.Type != in[0].Type || !anyFloat(v.Type) && !anyInteger(v.Type) {
+			return nil, fmt.Errorf("operand %d has type %v, want numbers of one type", i, v.Type)
 		}
 		labels, err := f.label(f.terms[i], len(v.Shape))
 		if err != nil {

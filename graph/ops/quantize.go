@@ -12,7 +12,7 @@ import (
 // index along an axis, or those of a block of such indices.
 type granularity struct {
 	axis, block int
-	places      []int // of the scale, for each element of x
+	x, scale    []int // shapes
 }
 
 func readGranularity(a *Attrs) granularity {
@@ -26,40 +26,47 @@ func readGranularity(a *Attrs) granularity {
 	return g
 }
 
-// resolve finds the place in the scale that each element of x takes.
-func (g *granularity) resolve(x, scale []int) error {
+// resolve holds the shape of a scale against that of x.
+func (g *granularity) resolve(x, scale []int) (err error) {
+	g.x, g.scale = x, scale
 	if numel(scale) == 1 {
-		g.places = make([]int, numel(x))
 		return nil
 	}
-	a, err := axis(g.axis, len(x))
-	if err != nil {
+	if g.axis, err = axis(g.axis, len(x)); err != nil {
 		return err
 	}
 	want := slices.Clone(x)
 	if g.block == 0 {
-		want = []int{x[a]}
+		want = []int{x[g.axis]}
 	} else if g.block > 0 {
-		want[a] = (x[a] + g.block - 1) / g.block
+		want[g.axis] = (x[g.axis]-1)/g.block + 1
 	}
 	if g.block < 0 || !slices.Equal(scale, want) {
-		return fmt.Errorf("scale of shape %v along axis %d of shape %v in blocks of %d", scale, a, x, g.block)
+		return fmt.Errorf("scale of shape %v along axis %d of shape %v in blocks of %d", scale, g.axis, x, g.block)
 	}
-	own := strides(scale)
-	eachIndex(x, func(at []int) {
-		p := at[a]
+	return nil
+}
+
+// places lists the element of the scale that each element of x takes.
+func (g *granularity) places() []int {
+	if numel(g.scale) == 1 {
+		return make([]int, numel(g.x))
+	}
+	own, places := strides(g.scale), make([]int, 0, numel(g.x))
+	eachIndex(g.x, func(at []int) {
+		p := at[g.axis]
 		if g.block > 0 {
 			p = 0
 			for d, i := range at {
-				if d == a {
+				if d == g.axis {
 					i /= g.block
 				}
 				p += i * own[d]
 			}
 		}
-		g.places = append(g.places, p)
+		places = append(places, p)
 	})
-	return nil
+	return places
 }
 
 // quantizeLinear is y = saturate(round(x / scale) + zero), round half to even.
@@ -137,13 +144,13 @@ func quantized(t onnx.TensorProto_DataType, shape []int, x []float64, zero func(
 }
 
 func (f *quantizeLinear) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
-	scale, x := float64s(in[1]), numbers(in[0])
+	scale, x, places := float64s(in[1]), numbers(in[0]), f.places()
 	y := make([]float64, len(x))
 	for i, v := range x {
-		y[i] = float64(float32(v) / float32(scale[f.places[i]])) // as other runtimes round
+		y[i] = float64(float32(v) / float32(scale[places[i]])) // as other runtimes round
 	}
 	zero := zeroPoints(optional(in, 2))
-	t, err := quantized(f.to, in[0].Shape, y, func(i int) float64 { return zero(f.places[i]) })
+	t, err := quantized(f.to, in[0].Shape, y, func(i int) float64 { return zero(places[i]) })
 	return []*onnx.Tensor{t}, err
 }
 
@@ -192,9 +199,9 @@ func (f *dequantizeLinear) Infer(in []*Value) ([]*Value, error) {
 
 func (f *dequantizeLinear) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	scale, zero := float64s(in[1]), zeroPoints(optional(in, 2))
-	y := numbers(in[0])
+	y, places := numbers(in[0]), f.places()
 	for i := range y {
-		y[i] = (y[i] - zero(f.places[i])) * scale[f.places[i]]
+		y[i] = (y[i] - zero(places[i])) * scale[places[i]]
 	}
 	return []*onnx.Tensor{tensor64(f.to, in[0].Shape, y)}, nil
 }

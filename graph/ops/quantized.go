@@ -109,9 +109,9 @@ func centred(t, zero *onnx.Tensor, axis int) *onnx.Tensor {
 		if err := g.resolve(t.Shape, zero.Shape); err != nil { // Infer has done it
 			panic(err)
 		}
-		z := numbers(zero)
+		z, places := numbers(zero), g.places()
 		for i := range x {
-			x[i] -= z[g.places[i]]
+			x[i] -= z[places[i]]
 		}
 	}
 	return &onnx.Tensor{Type: onnx.TensorProto_DOUBLE, Shape: t.Shape, Data: x}
@@ -131,8 +131,9 @@ func (f *quantizedProduct) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 		return []*onnx.Tensor{{Type: f.to, Shape: f.shape, Data: castTo(sums, f.to)}}, nil
 	}
 	x, w, y := float32(float64s(in[f.x.scale])[0]), float64s(in[f.w.scale]), float32(float64s(in[f.y.scale])[0])
+	places := f.output.places()
 	for i := range sums {
-		sums[i] = float64(float32(sums[i]) * (x * float32(w[f.output.places[i]]) / y))
+		sums[i] = float64(float32(sums[i]) * (x * float32(w[places[i]]) / y))
 	}
 	zero := numbers(in[f.y.zero])[0]
 	t, err := quantized(f.to, slices.Clone(f.shape), sums, func(int) float64 { return zero })

@@ -52,15 +52,15 @@ func (r *resampler) at(l line, i float64) (x float64, inside bool) {
 	case "tf_half_pixel_for_nn":
 		return (i + 0.5) / l.scale, true
 	case "pytorch_half_pixel":
-		if length <= 1 {
+		if l.out == 1 {
 			return 0, true
 		}
 	case "half_pixel_symmetric":
 		x = float64(l.in) / 2 * (1 - float64(l.out)/length)
 	case "tf_crop_and_resize":
 		x = l.start*last + (l.end-l.start)*last/2
-		if length != 1 {
-			x = l.start*last + i*(l.end-l.start)*last/(length-1)
+		if l.out != 1 {
+			x = l.start*last + i*(l.end-l.start)*last/float64(l.out-1)
 		}
 		return x, x >= 0 && x <= last
 	}

@@ -20,10 +20,14 @@ type resize struct {
 	given         []int  // the attribute axes
 	scales        []float64
 	in, shape     []int
-	axes          []int // that change
+	axes          []int  // that change
+	changed       []line // by axis
 	extrapolation float64
 	roi           []float64 // of axes: starts, then ends
 }
+
+// maxResized bounds an axis that changes, whose terms are listed.
+const maxResized = 1 << 20
 
 // resizeInputs says at which input each operand is, 0 where there is none.
 type resizeInputs struct{ roi, scales, sizes, most int }
@@ -118,7 +122,7 @@ func (f *resize) operand(in []*Value, at int) *Value {
 	return nil
 }
 
-// scale finds the output's shape, and the taps of each axis that changes.
+// scale finds the output's shape, and how each axis changes.
 func (f *resize) scale(axes, sizes []int) error {
 	if (f.scales == nil) == (sizes == nil) {
 		return fmt.Errorf("want either scales or sizes")
@@ -130,7 +134,7 @@ func (f *resize) scale(axes, sizes []int) error {
 		return fmt.Errorf("%d numbers of roi for %d axes", len(f.roi), len(axes))
 	}
 	common := f.common(axes, sizes)
-	f.shape, f.taps = slices.Clone(f.in), make([][][]term, len(f.in))
+	f.shape, f.changed = slices.Clone(f.in), make([]line, len(f.in))
 	for i, a := range axes {
 		a, _ = axis(a, len(f.in))
 		l := line{in: f.in[a]}
@@ -144,7 +148,7 @@ func (f *resize) scale(axes, sizes []int) error {
 			l.scale = common
 			l.out = whole(math.Floor(float64(l.in)*common + 0.5))
 		}
-		if !(l.scale > 0) || l.in < 1 || l.out < 1 || l.out > maxConstant || l.in > maxConstant {
+		if !(l.scale > 0) || l.in < 1 || l.out < 1 || max(l.in, l.out) > maxResized {
 			return fmt.Errorf("axis %d of %d is scaled by %g to %d", a, l.in, l.scale, l.out)
 		}
 		if f.shape[a] = l.out; f.coordinates == "tf_crop_and_resize" {
@@ -152,11 +156,19 @@ func (f *resize) scale(axes, sizes []int) error {
 		} else if l.scale == 1 {
 			continue
 		}
-		f.axes, f.taps[a] = append(f.axes, a), f.lines(l)
+		f.axes, f.changed[a] = append(f.axes, a), l
 	}
 	// what shrinks most goes first
 	slices.SortStableFunc(f.axes, func(a, b int) int { return f.shape[a]*f.in[b] - f.shape[b]*f.in[a] })
 	return nil
+}
+
+// sample finds the terms of each axis that changes; only what is computed needs them.
+func (f *resize) sample() {
+	f.taps = make([][][]term, len(f.in))
+	for _, a := range f.axes {
+		f.taps[a] = f.lines(f.changed[a])
+	}
 }
 
 // common is the scale of all axes where the aspect ratio stays.
@@ -197,6 +209,7 @@ func constFloats(v *Value, what string) ([]float64, error) {
 }
 
 func (f *resize) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
+	f.sample()
 	if f.mode == "nearest" && f.coordinates != "tf_crop_and_resize" {
 		return []*onnx.Tensor{pick(in[0], f.shape, f.nearestPlaces())}, nil
 	}
@@ -251,6 +264,7 @@ func (f *resize) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	if len(f.in) == 0 || !IsFloat(in[0].Type) {
 		return nil, nil
 	}
+	f.sample()
 	outside, from := f.outside(), b.Node
 	if outside == nil && len(f.axes) > 0 && slices.Min(f.axes) >= 2 {
 		from = b.Either

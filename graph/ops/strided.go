@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"graft/graph/internal/kernel"
@@ -27,14 +29,40 @@ func (b *Builder) strided(name string, x *gorgonia.Node, from, shape, stride []i
 // index i of x, whose shape is from: the gradient of strided.
 func (b *Builder) gathered(name string, x *gorgonia.Node, to, from, stride []int, offset int) *gorgonia.Node {
 	dense := strides(from)
+	apart, all := injective(from, stride), numel(from) == numel(to)
 	return b.Apply(Kernel{Name: name, Shape: to,
 		Run: func(y []float32, x [][]float32) {
-			clear(y)
-			kernel.StridedAdd(y, x[0], from, stride, dense, offset, 0)
+			if !apart || !all {
+				clear(y)
+			}
+			if apart {
+				kernel.StridedCopy(b.Pool, y, x[0], from, stride, dense, offset, 0)
+			} else {
+				kernel.StridedAdd(y, x[0], from, stride, dense, offset, 0)
+			}
 		},
 		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			return []*gorgonia.Node{b.strided(name+".dx", dy, to, from, stride, offset)}
 		}}, x)
+}
+
+// injective says whether no two indices of shape name one element by these strides: each is
+// longer than all shorter ones reach.
+func injective(shape, stride []int) bool {
+	order := make([]int, len(shape))
+	for i := range order {
+		order[i] = i
+	}
+	length := func(i int) int { return max(stride[i], -stride[i]) }
+	slices.SortFunc(order, func(i, j int) int { return length(i) - length(j) })
+	reach := 0
+	for _, i := range order {
+		if shape[i] > 1 && length(i) <= reach {
+			return false
+		}
+		reach += (shape[i] - 1) * length(i)
+	}
+	return len(shape) > 0
 }
 
 // alias is x under another shape of as many elements.
