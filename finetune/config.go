@@ -20,6 +20,7 @@ type Config struct {
 	After           string
 	AllowPartialCut bool
 	Output          string // of a model with several; "" its only one
+	Float32         bool   // widen a model in float16 or bfloat16, which else is written as it was
 
 	// Head is what comes above the cut: "linear" (default), "mlp:H1,H2", "keep" (the
 	// model's own last layers go on learning) or "redraw" (they get new weights).

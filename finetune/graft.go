@@ -55,6 +55,9 @@ func Graft(m *onnx.ModelProto, train *data.Set, c Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if node, op := s.Quantized(); op != "" {
+		return nil, failf("fine-tune the model in floats that it was made from", "the model is quantized (node %q, %s): its weights are integers, which cannot learn", node, op)
+	}
 	if p.Cut, err = cutTensor(s, c); err != nil {
 		return nil, err
 	}
@@ -180,12 +183,17 @@ func (p *Plan) joined(m *onnx.ModelProto) (*onnx.ModelProto, error) {
 	return graph.Join(m)
 }
 
-// prepareInput opens a batch of one, settles the preprocessing (given, else the
+// prepareInput widens the model where that is asked for, opens a batch of one, settles the preprocessing (given, else the
 // model's own) and sets the input size. Arrays come as they are: they need neither.
 func (p *Plan) prepareInput(m *onnx.ModelProto, c Config) (*onnx.ModelProto, error) {
 	o := graph.Options{Output: c.Output}
-	m, err := graph.DynamicBatch(m, o)
-	if err != nil {
+	var err error
+	if c.Float32 {
+		if m, err = graph.Float32(m); err != nil {
+			return nil, err
+		}
+	}
+	if m, err = graph.DynamicBatch(m, o); err != nil {
 		return nil, err
 	}
 	size, err := graph.InputSize(m)

@@ -61,15 +61,31 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 	if b := r.BestEpoch(); b != nil {
 		p.Trained = b.ValScore
 	}
-	if p.Difference > MaxDifference {
-		return p, failf("please report it", "the written model's outputs differ from the trained program's by %.2g of the largest, more than %.0g", p.Difference, MaxDifference)
+	limit := MaxDifference
+	if holdsHalf(written) {
+		limit = MaxHalfDifference
+	}
+	if p.Difference > limit {
+		return p, failf("please report it", "the written model's outputs differ from the trained program's by %.2g of the largest, more than %.0g", p.Difference, limit)
 	}
 	return p, nil
+}
+
+// holdsHalf says whether a model keeps tensors in 16-bit floats.
+func holdsHalf(m *onnx.ModelProto) bool {
+	return slices.ContainsFunc(m.GetGraph().GetInitializer(), func(t *onnx.TensorProto) bool {
+		k := onnx.TensorProto_DataType(t.GetDataType())
+		return k == onnx.TensorProto_FLOAT16 || k == onnx.TensorProto_BFLOAT16
+	})
 }
 
 // MaxDifference is how far, as a share of the largest output, the written model and the
 // trained program may be apart: their sums are in another order.
 const MaxDifference = 1e-4
+
+// MaxHalfDifference is MaxDifference where the model is written in 16-bit floats: the
+// weights, trained in float32, are rounded to 8 or 11 bits.
+const MaxHalfDifference = 2e-2
 
 // compare is Evaluate, and how far the outputs are from others, NaN where there are none.
 func (k *Classifier) compare(ctx context.Context, s *data.Set, outputs []float32, step func(done, total int)) (*Evaluation, float64, error) {

@@ -13,11 +13,14 @@ import (
 
 // DynamicBatch opens the batch of a model that is made for one image, or for any
 // fixed number: the first dimension of its inputs and outputs becomes a symbol, and
-// Reshapes to a fixed shape keep the extent they find there. It then proves the
-// result: two batches at once, and one image, must give what the model gave, within
+// the shapes that count images within follow it. It then proves the result: two batches at once, and one image, must give what the model gave, within
 // 1e-5 of the largest value. A model that is open already is returned as it is. The
 // error names the node that fixes the batch.
 func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	inputs := trueInputs(m)
 	if len(inputs) == 0 {
 		return nil, failf("", "the model has no input")
@@ -39,7 +42,7 @@ func DynamicBatch(m *onnx.ModelProto, o Options) (*onnx.ModelProto, error) {
 	}
 	b := &batching{m: m, o: o, fixed: fixed, grafting: newGrafting(shallow(m), "batch")}
 	b.openInputs()
-	if err := b.openReshapes(); err != nil {
+	if err := b.openShapes(); err != nil {
 		return nil, err
 	}
 	if err := b.openOutputs(); err != nil {
@@ -59,12 +62,14 @@ type batching struct {
 	*grafting
 	m     *onnx.ModelProto
 	o     Options
-	fixed int // images that m is made for
+	fixed int            // images that m is made for
+	made  int            // names given
+	inner map[string]int // elements before each image within the axis that counts them
 }
 
 // plan fixes a model at a batch, up to the wanted values.
 func (b *batching) plan(m *onnx.ModelProto, batch int, want []string) (*plan, error) {
-	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want})
+	return newPlan(m, fixing{batch: batch, shapes: b.shapes(batch), want: want, memory: b.o.MaxMemory})
 }
 
 // shapes are the given input shapes at another batch.
@@ -87,62 +92,6 @@ func (b *batching) openInputs() {
 		c.GetType().GetTensorType().GetShape().GetDim()[0].Value = &onnx.TensorShapeProto_Dimension_DimParam{DimParam: "N"}
 		g.Input[slices.Index(g.Input, v)] = c
 	}
-}
-
-// openReshapes rewrites, in order, the Reshapes to a shape that starts with the fixed
-// batch. The shape of what each reads is known by then at any batch.
-func (b *batching) openReshapes() error {
-	fixed, err := b.plan(b.m, b.fixed, nil)
-	if err != nil {
-		return err
-	}
-	for _, st := range fixed.steps {
-		if st.node.GetOpType() != "Reshape" {
-			continue
-		}
-		p, err := b.plan(b.grafting.m, 2*b.fixed, st.node.GetInput())
-		if err != nil {
-			return err
-		}
-		x, shape := p.outputs[0], p.outputs[1]
-		if shape.Const == nil || x.Const != nil {
-			continue
-		}
-		dims, err := shape.Const.Ints()
-		if err != nil {
-			return nodeError(st.index, st.node, err)
-		}
-		was, _ := st.in[1].Const.Ints()
-		if len(dims) == 0 || dims[0] != int64(b.fixed) || !slices.Equal(dims, was) {
-			continue // no image is counted here, or the shape follows the batch
-		}
-		open, ok := b.openShape(st.node, dims, x.Shape)
-		if !ok {
-			return nodeError(st.index, st.node, fmt.Errorf("its shape %v fixes the batch to %d", dims, b.fixed))
-		}
-		name := b.tensor(fmt.Sprintf("shape%d", st.index), onnx.FromInts([]int{len(open)}, open))
-		n := proto.Clone(st.node).(*onnx.NodeProto)
-		n.Input[1] = name
-		b.grafting.m.Graph.Node[st.index] = n
-	}
-	b.dropUnread()
-	return nil
-}
-
-// openShape is a Reshape's shape with its leading batch opened for an input x of two
-// batches: 0 copies x's first extent where that is the batch, -1 takes what is left.
-func (b *batching) openShape(n *onnx.NodeProto, dims []int64, x []int) ([]int64, bool) {
-	keepsZero := slices.ContainsFunc(n.GetAttribute(), func(a *onnx.AttributeProto) bool { return a.GetName() == "allowzero" && a.GetI() != 0 })
-	open := slices.Clone(dims)
-	switch {
-	case len(x) > 0 && x[0] == 2*b.fixed && !keepsZero:
-		open[0] = 0
-	case !slices.Contains(dims, -1):
-		open[0] = -1
-	default:
-		return nil, false
-	}
-	return open, true
 }
 
 // dropUnread removes the initializers that only rewritten nodes had read, and their
@@ -172,7 +121,7 @@ func (b *batching) openOutputs() error {
 		plans[batch] = p
 		for i, v := range p.outputs {
 			if v.Const != nil || len(v.Shape) == 0 || v.Shape[0] != batch || !slices.Equal(v.Shape[1:], plans[1].outputs[i].Shape[1:]) {
-				return b.blame(p, batch, v)
+				return b.blame(plans[1], p, batch, v)
 			}
 		}
 	}
@@ -187,12 +136,16 @@ func (b *batching) openOutputs() error {
 	return nil
 }
 
-// blame names the first node below output v that reads the batch as its first
-// dimension and does not hand it on.
-func (b *batching) blame(p *plan, batch int, v *ops.Value) error {
+// blame names the first node below output v that reads the batch and does not hand it
+// on: what it reads grows with the images from one plan to the next, its result does not.
+func (b *batching) blame(one, p *plan, batch int, v *ops.Value) error {
+	grows := func(v *ops.Value) bool {
+		w := one.values[v.Name]
+		return w != nil && numel(v.Shape) != numel(w.Shape)
+	}
 	for _, st := range p.ancestorsOf(v) {
 		x, y := st.in[0], st.out[0]
-		if x != nil && x.Const == nil && len(x.Shape) > 0 && x.Shape[0] == batch && (len(y.Shape) == 0 || y.Shape[0] != batch) {
+		if batch > 1 && x != nil && x.Const == nil && grows(x) && !grows(y) || batch == 1 && st.out[0] == v {
 			return nodeError(st.index, st.node, fmt.Errorf("it fixes the batch: %v becomes %v for %d images", x.Shape, y.Shape, batch))
 		}
 	}

@@ -65,6 +65,23 @@ func TestDynamicBatch(t *testing.T) {
 		{"the computed shape", fixedAt1(map[string]any{"a": ints(1), "b": ints(16)}, []any{1, 16},
 			node("Concat", "a b", "s", "axis", 0), node("Reshape", "x s", "y")), ""},
 		{"a shape of the input's", fixedAt1(nil, []any{1, 4, 2, 2}, node("Shape", "x", "s"), node("Relu", "x", "r"), node("Reshape", "r s", "y")), ""},
+		{"an axis split after the batch", fixedAt1(map[string]any{"a": ints(4, 2, 2), "s": ints(1, 4, 4)}, []any{1, 4, 4},
+			node("Transpose", "x", "t", "perm", list(1, 0, 2, 3)), node("Reshape", "t a", "u"), node("Transpose", "u", "v", "perm", list(1, 0, 2)),
+			node("Reshape", "v s", "w"), node("Relu", "w", "y")), ""},
+		{"rows of tokens and images", fixedAt1(map[string]any{"rows": ints(4, 4), "apart": ints(4, 1, 3), "w": floats{4, 3}}, []any{1, 4, 3},
+			node("Transpose", "x", "t", "perm", list(1, 0, 2, 3)), node("Reshape", "t rows", "r"), node("MatMul", "r w", "m"), node("Relu", "m", "n"),
+			node("Reshape", "n apart", "u"), node("Transpose", "u", "y", "perm", list(1, 0, 2))), ""},
+		{"heads beside the batch", fixedAt1(map[string]any{"tokens": ints(4, 1, 4), "heads": ints(4, 2, 2), "back": ints(4, 1, 4)}, []any{1, 4, 4},
+			node("Transpose", "x", "t", "perm", list(1, 0, 2, 3)), node("Reshape", "t tokens", "u"), node("Reshape", "u heads", "v"),
+			node("Softmax", "v", "p", "axis", 2), node("Reshape", "p back", "w"), node("Transpose", "w", "y", "perm", list(1, 0, 2))), ""},
+		{"a class token", fixedAt1(map[string]any{"c": floats{1, 1, 4}, "s": ints(1, 4, 4)}, []any{1, 5, 4},
+			node("Reshape", "x s", "t"), node("Concat", "c t", "y", "axis", 1)), ""},
+		{"an expanded class token", fixedAt1(map[string]any{"c": floats{1, 1, 4}, "one": ints(1, -1, -1), "e": ints(1, 1, 4), "s": ints(1, 4, 4)}, []any{1, 5, 4},
+			node("Reshape", "x s", "t"), node("Expand", "c e", "d"), node("Concat", "d t", "y", "axis", 1)), ""},
+		{"an expansion of the images", fixedAt1(map[string]any{"s": ints(1, 4, 1, 1), "e": ints(1, 4, 2, 3)}, []any{1, 4, 2, 3},
+			node("ReduceMean", "x", "m", "axes", list(2, 3)), node("Expand", "m e", "y")), ""},
+		{"a view by strides", fixedAt1(map[string]any{"flat": ints(-1), "i": onnx.FromInts([]int{1, 2, 2}, []int64{3, 1, 2, 15})}, []any{1, 2, 2},
+			node("Reshape", "x flat", "f"), node("Gather", "f i", "y", "axis", 0)), ""},
 		{"the mean of all", fixedAt1(nil, []any{1, 4, 2, 2}, node("ReduceMean", "x", "m", "keepdims", 1), node("Add", "x m", "y")), "node 0"},
 		{"softmax over images", fixedAt1(nil, []any{1, 4, 2, 2}, node("Softmax", "x", "y", "axis", 0)), "it does not compute each image by itself"},
 		{"a slice of the batch", fixedAt1(map[string]any{"a": ints(0), "b": ints(1)}, []any{1, 4, 2, 2}, node("Slice", "x a b", "y")), "it fixes the batch"},
@@ -115,6 +132,29 @@ func TestDynamicBatchOfTwo(t *testing.T) {
 	mixed.OpsetImport[0].Version = new(int64(13))
 	if _, err := graph.DynamicBatch(mixed, graph.Options{}); err == nil || !strings.Contains(err.Error(), "each image by itself") {
 		t.Errorf("a mean over the batch: %v", err)
+	}
+}
+
+// What an exporter has repeated for each of two images is repeated for any number; what
+// differs from image to image is refused.
+func TestDynamicBatchOfTwoTokens(t *testing.T) {
+	with := func(token []float32) *onnx.ModelProto {
+		m := fixedAt1(map[string]any{"s": ints(2, 4, 4)}, []any{2, 5, 4}, node("Reshape", "x s", "t"), node("Concat", "c t", "y", "axis", 1))
+		m.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 2, 4, 2, 2)}
+		m.Graph.Initializer = append(m.Graph.Initializer, onnx.FromFloats([]int{2, 1, 4}, token).Proto("c"))
+		return m
+	}
+	c, err := graph.DynamicBatch(with([]float32{1, 2, 3, 4, 1, 2, 3, 4}), graph.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, _ := onnx.NewTensor(onnx.TensorProto_FLOAT, 3, 4, 2, 2)
+	y := infer(t, c, x)[0]
+	if want := []float32{1, 2, 3, 4}; !slices.Equal(y.Shape, []int{3, 5, 4}) || !slices.Equal(y.Data.([]float32)[40:44], want) {
+		t.Errorf("the third image's token is %v, want %v; shape %v", y.Data.([]float32)[40:44], want, y.Shape)
+	}
+	if _, err := graph.DynamicBatch(with([]float32{1, 2, 3, 4, 5, 6, 7, 8}), graph.Options{}); err == nil || !strings.Contains(err.Error(), "other values for each image") {
+		t.Errorf("tokens that differ: %v", err)
 	}
 }
 

@@ -8,10 +8,19 @@ func functionCases() []opCase {
 		name  string
 		opset int64
 	}{{"Abs", 7}, {"Ceil", 13}, {"Cos", 7}, {"Erf", 9}, {"Exp", 13}, {"Floor", 13}, {"Neg", 13}, {"Round", 11}, {"Sign", 13}, {"Sin", 22},
-		{"Softplus", 7}, {"Softsign", 22}, {"Mish", 18}, {"Gelu", 20}, {"Swish", 24}, {"Celu", 12}, {"Elu", 7}, {"Selu", 22}, {"LeakyRelu", 16},
+		{"Softplus", 7}, {"Softsign", 22}, {"Mish", 18}, {"Gelu", 20}, {"Swish", 24}, {"Celu", 12}, {"Elu", 7}, {"Asinh", 9}, {"Atan", 7}, {"Cosh", 9}, {"Sinh", 22}, {"Selu", 22}, {"LeakyRelu", 16},
 		{"Shrink", 9}, {"ThresholdedRelu", 10}} {
 		r = append(r, one(op.name, "default", op.opset, nil, floats{2, 3, 4}))
 	}
+	within := func(op string, x *onnx.Tensor) {
+		c := net(op, "its domain", 9, map[string]any{"x": x}, node(op, "x", "y"))
+		c.learn = []string{"x"}
+		r = append(r, c)
+	}
+	for _, op := range []string{"Acos", "Asin", "Atanh"} {
+		within(op, row(-0.9, -0.5, -0.1, 0, 0.3, 0.6, 0.8))
+	}
+	within("Acosh", row(1.1, 1.5, 2, 3, 5, 8))
 	return append(r,
 		one("Log", "rows", 13, nil, positive{3, 4}), one("Sqrt", "rows", 7, nil, positive{3, 4}), one("Reciprocal", "rows", 13, nil, apart{3, 4}),
 		one("Tan", "rows", 7, nil, apart{3, 4}), one("Gelu", "tanh", 20, attrs("approximate", "tanh"), wide{4, 5}),
@@ -49,6 +58,8 @@ func reductionCases() []opCase {
 func placeCases() []opCase {
 	return []opCase{
 		one("Expand", "rows", 13, nil, floats{3, 1}, ints(2, 1, 4)), one("Tile", "twice", 13, nil, floats{2, 3}, ints(2, 3)),
+		one("ReverseSequence", "time first", 10, nil, floats{4, 3, 2}, ints(1, 4, 3)),
+		one("ReverseSequence", "batch first", 10, attrs("time_axis", 1, "batch_axis", 0), floats{3, 4}, ints(0, 2, 4)),
 		one("Trilu", "upper", 14, nil, floats{2, 3, 4}), one("Trilu", "lower", 14, attrs("upper", 0), floats{4, 3}, onnx.FromInts(nil, []int64{-1})),
 		one("DepthToSpace", "DCR", 11, attrs("blocksize", 2), floats{1, 8, 2, 3}), one("DepthToSpace", "CRD", 13, attrs("blocksize", 2, "mode", "CRD"), floats{2, 8, 2, 3}),
 		one("SpaceToDepth", "blocks", 13, attrs("blocksize", 2), floats{2, 2, 4, 6}),

@@ -151,7 +151,7 @@ func node(op, in, out string, a ...any) *onnx.NodeProto {
 // cases are the models behind the gradient check and the comparison of kernels with
 // the reference evaluation.
 func cases() []opCase {
-	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), functionCases(), pairCases(), reductionCases(), placeCases(), indexCases(), rowCases(), movingCases(), sharedCases())
+	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), functionCases(), pairCases(), reductionCases(), placeCases(), indexCases(), rowCases(), movingCases(), transposedCases(), volumeCases(), resizeCases(), einsumCases(), normingCases(), scatterCases(), sharedCases())
 }
 
 func convCases() []opCase {
@@ -202,6 +202,10 @@ func productCases() []opCase {
 		one("MatMul", "matrix by vector", 13, nil, floats{3, 4}, floats{4}),
 		one("MatMul", "vectors", 13, nil, floats{4}, floats{4}),
 		one("MatMul", "deep by vector", 13, nil, floats{2, 3, 4}, floats{4}),
+		one("MatMul", "stacks", 13, nil, floats{2, 3, 5, 4}, floats{2, 3, 4, 6}),
+		one("MatMul", "matrix by stack", 13, nil, floats{5, 4}, floats{2, 4, 3}),
+		one("MatMul", "vector by stack", 9, nil, floats{4}, floats{2, 4, 3}),
+		one("MatMul", "stacks, broadcast", 13, nil, floats{2, 1, 3, 4}, floats{3, 4, 2}),
 	}
 }
 

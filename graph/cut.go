@@ -13,6 +13,10 @@ import (
 // Cut returns the part of the model that computes a tensor, as a model with that
 // one output. Opset, IR version, metadata and the kept tensors' bytes stay.
 func Cut(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	info, err := outputInfo(m, tensor, o)
 	if err != nil {
 		return nil, err
@@ -46,6 +50,10 @@ func Cut(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error)
 // Tail returns the part of the model above a tensor, as a model with that tensor
 // as its input. The tensor must be crossed by every path from the input.
 func Tail(m *onnx.ModelProto, tensor string, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	info, err := outputInfo(m, tensor, o)
 	if err != nil {
 		return nil, err
@@ -164,7 +172,7 @@ func filter[T any](list []T, keep func(T) bool) []T {
 func outputInfo(m *onnx.ModelProto, tensor string, o Options) (*onnx.ValueInfoProto, error) {
 	var at [2]*ops.Value
 	for i := range at {
-		p, err := newPlan(m, fixing{batch: 2 + i, shapes: o.Shapes, want: []string{tensor}})
+		p, err := newPlan(m, fixing{batch: 2 + i, shapes: o.Shapes, want: []string{tensor}, memory: o.MaxMemory})
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func (p *plan) fuse(keep map[*ops.Value]bool, batch map[string]bool, learns map[
 		}
 		a, ok := s.form.(ops.Absorber)
 		next := readers[s.out[0]][0]
-		if !ok || len(next.out) != 1 {
+		if !ok || len(next.out) != 1 || !s.hasKernels() || !next.hasKernels() {
 			continue
 		}
 		more, ok := a.Absorb(s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0]),

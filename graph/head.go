@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"graft/graph/ops"
 	"graft/onnx"
 )
 
@@ -21,18 +22,22 @@ type Head struct {
 
 // AddHead appends a head to a model's only output: after a global average where
 // that is [N,C,H,W], after the mean over tokens where it is [N,T,C]. The nodes are
-// of the model's own opset; the new output is [N,Classes].
+// of the model's own opset and float type; the new output is [N,Classes].
 func AddHead(m *onnx.ModelProto, h Head, o Options) (*onnx.ModelProto, error) {
 	return AddHeads(m, []Head{h}, o)
 }
 
 // AddHeads is AddHead for several heads on the same features: an output for each.
 func AddHeads(m *onnx.ModelProto, heads []Head, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	from, err := o.output(m)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}})
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{from}, memory: o.MaxMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +49,11 @@ func AddHeads(m *onnx.ModelProto, heads []Head, o Options) (*onnx.ModelProto, er
 			return nil, err
 		}
 	}
-	if p.outputs[0].Type != onnx.TensorProto_FLOAT {
-		return nil, failf("convert it to float32 first", "the model computes in %v; a head is float32", p.outputs[0].Type)
-	}
 	c := shallow(m)
+	kind := p.outputs[0].Type
+	if !ops.IsFloat(kind) {
+		return nil, failf("use --float32", "the model computes in %v; a head is of 32 or 16 bits", kind)
+	}
 	first := heads[0].Name
 	if len(heads) > 1 {
 		first = ""
@@ -72,8 +78,8 @@ func AddHeads(m *onnx.ModelProto, heads []Head, o Options) (*onnx.ModelProto, er
 		if i > 0 || first != h.Name {
 			b = newGrafting(c, h.Name)
 		}
-		y := b.head(h, x, width)
-		c.Graph.Output = append(c.Graph.Output, onnx.TensorInfo(y, onnx.TensorProto_FLOAT, batchName(m), h.Classes))
+		y := b.head(h, x, width, kind)
+		c.Graph.Output = append(c.Graph.Output, onnx.TensorInfo(y, kind, batchName(m), h.Classes))
 	}
 	return c, onnx.Check(c)
 }
@@ -94,16 +100,16 @@ func (h Head) check() error {
 }
 
 // head adds the layers of a head on features x [N,width].
-func (b *grafting) head(h Head, x string, width int) string {
+func (b *grafting) head(h Head, x string, width int, kind onnx.TensorProto_DataType) string {
 	for i, n := range h.Hidden {
-		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, h.Seed)
+		x = b.gemm(fmt.Sprintf("hidden%d", i+1), x, width, n, kind, h.Seed)
 		x = b.node("Relu", fmt.Sprintf("relu%d", i+1), x)
 		width = n
 	}
 	if h.Dropout > 0 {
 		x = b.dropout("dropout", x, float32(h.Dropout))
 	}
-	return b.gemm("logits", x, width, h.Classes, h.Seed)
+	return b.gemm("logits", x, width, h.Classes, kind, h.Seed)
 }
 
 // Join is a model with one output in place of several [N,C]: their columns side by side,
@@ -115,6 +121,7 @@ func Join(m *onnx.ModelProto) (*onnx.ModelProto, error) {
 	c := shallow(m)
 	var names []string
 	columns := 0
+	kind := onnx.TensorProto_DataType(c.Graph.Output[0].GetType().GetTensorType().GetElemType())
 	for _, o := range c.Graph.Output {
 		d := o.GetType().GetTensorType().GetShape().GetDim()
 		if len(d) != 2 || d[1].GetDimValue() < 1 {
@@ -123,7 +130,7 @@ func Join(m *onnx.ModelProto) (*onnx.ModelProto, error) {
 		names, columns = append(names, o.GetName()), columns+int(d[1].GetDimValue())
 	}
 	y := newGrafting(c, "joined").nodeOf("Concat", "outputs", names, onnx.IntAttr("axis", 1))
-	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(y, onnx.TensorProto_FLOAT, batchName(m), columns)}
+	c.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo(y, kind, batchName(m), columns)}
 	return c, nil
 }
 
@@ -216,12 +223,22 @@ func (b *grafting) tensor(name string, t *onnx.Tensor) string {
 }
 
 // gemm is y [N,m] = x [N,n] w^T + b with w [m,n] and b drawn as torch.nn.Linear
-// does: uniformly within 1/sqrt(n) (He et al. 2015, eq. 14, for a = sqrt 5).
-func (b *grafting) gemm(name, x string, n, m int, seed uint64) string {
+// does: uniformly within 1/sqrt(n) (He et al. 2015, eq. 14, for a = sqrt 5). They are of
+// the model's own float type.
+func (b *grafting) gemm(name, x string, n, m int, kind onnx.TensorProto_DataType, seed uint64) string {
 	bound := 1 / math.Sqrt(float64(n))
-	w := b.tensor(name+".weight", drawUniform(seed, b.prefix+"."+name+".weight", bound, m, n))
-	bias := b.tensor(name+".bias", drawUniform(seed, b.prefix+"."+name+".bias", bound, m))
-	return b.nodeOf("Gemm", name, []string{x, w, bias}, onnx.IntAttr("transB", 1))
+	draw := func(what string, shape ...int) string {
+		t := drawUniform(seed, b.prefix+"."+name+what, bound, shape...)
+		t.Type = kind
+		t.Round()
+		return b.tensor(name+what, t)
+	}
+	w, bias := draw(".weight", m, n), draw(".bias", m)
+	attrs := []*onnx.AttributeProto{onnx.IntAttr("transB", 1)}
+	if b.opset < 7 {
+		attrs = append(attrs, onnx.IntAttr("broadcast", 1))
+	}
+	return b.nodeOf("Gemm", name, []string{x, w, bias}, attrs...)
 }
 
 func (b *grafting) reduceMean(name, x string, axis int64) string {
@@ -233,6 +250,9 @@ func (b *grafting) reduceMean(name, x string, axis int64) string {
 }
 
 func (b *grafting) dropout(name, x string, ratio float32) string {
+	if b.opset < 7 {
+		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio), onnx.IntAttr("is_test", 1))
+	}
 	if b.opset < 12 {
 		return b.node("Dropout", name, x, onnx.FloatAttr("ratio", ratio))
 	}

@@ -21,7 +21,7 @@ func body(opset, ir int64, dims ...any) *onnx.ModelProto {
 }
 
 func TestAddHeadInEveryOpset(t *testing.T) {
-	for _, opset := range []int64{7, 9, 11, 13, 18, 20} {
+	for _, opset := range []int64{6, 7, 9, 11, 13, 18, 20} {
 		for _, ir := range []int64{3, 8} {
 			for _, dims := range [][]any{{"N", 5, 4, 3}, {"N", 6, 5}, {"N", 5}} {
 				t.Run(fmt.Sprintf("opset %d, IR %d, %v", opset, ir, dims), func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestAddHeadTwice(t *testing.T) {
 }
 
 func TestAddHeadRefuses(t *testing.T) {
-	half := body(13, 8, "N", 4)
-	for _, v := range []*onnx.ValueInfoProto{half.Graph.Input[0], half.Graph.Output[0]} {
-		v.GetType().GetTensorType().ElemType = new(int32(onnx.TensorProto_FLOAT16))
+	double := body(13, 8, "N", 4)
+	for _, v := range []*onnx.ValueInfoProto{double.Graph.Input[0], double.Graph.Output[0]} {
+		v.GetType().GetTensorType().ElemType = new(int32(onnx.TensorProto_DOUBLE))
 	}
 	two := body(13, 8, "N", 4)
 	two.Graph.Output = append(two.Graph.Output, onnx.TensorInfo("x", onnx.TensorProto_FLOAT, "N", 4))
@@ -125,7 +125,7 @@ func TestAddHeadRefuses(t *testing.T) {
 		{body(13, 8, "N", 4), graph.Head{}, "a head for 0 classes"},
 		{body(13, 8, "N", 4), graph.Head{Classes: 2, Hidden: []int{0}}, "hidden layer of 0"},
 		{body(13, 8, "N", 4), graph.Head{Classes: 2, Dropout: 1}, "dropout 1"},
-		{half, graph.Head{Classes: 2}, "float32"},
+		{double, graph.Head{Classes: 2}, "the model computes in DOUBLE"},
 		{two, graph.Head{Classes: 2}, "the model has 2 outputs"},
 	} {
 		if _, err := graph.AddHead(w.m, w.h, graph.Options{}); err == nil || !strings.Contains(err.Error(), w.want) {

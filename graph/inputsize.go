@@ -29,6 +29,10 @@ func InputSize(m *onnx.ModelProto) ([3]int, error) {
 // WithInputSize returns the model for images of another size, if the network allows
 // it: what is declared of the input changes, no weight does.
 func WithInputSize(m *onnx.ModelProto, size [3]int, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	have, err := InputSize(m)
 	if err != nil || have == size {
 		return m, err

@@ -98,11 +98,15 @@ func list(names []string) string {
 
 // Analyse finds the layers and cut points of a model, for one image.
 func Analyse(m *onnx.ModelProto, o Options) (*Structure, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	out, err := o.output(m)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{out}})
+	p, err := newPlan(m, fixing{batch: 1, shapes: o.Shapes, want: []string{out}, memory: o.MaxMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +194,11 @@ func (p *plan) readers() map[*ops.Value]int {
 // multiplyAdds counts the products of a layer: each output sums over one filter.
 func multiplyAdds(s *step, w *ops.Value) int {
 	out := numel(s.out[0].Shape)
-	if s.node.GetOpType() == "Conv" {
+	switch s.node.GetOpType() {
+	case "Conv":
 		return times(out, numel(w.Shape[1:]))
+	case "ConvTranspose": // seen from the input
+		return times(numel(s.in[0].Shape), numel(w.Shape[1:]))
 	}
 	n := s.out[0].Shape[len(s.out[0].Shape)-1]
 	return times(out/max(n, 1), numel(w.Shape))

@@ -102,6 +102,13 @@ const maxFoldedWork = 1 << 29
 
 // work estimates the multiply-adds that a step's reference evaluation takes.
 func work(s *step) int {
+	if c, ok := s.form.(ops.Costly); ok {
+		n, err := c.MultiplyAdds()
+		if err != nil {
+			return math.MaxInt
+		}
+		return n
+	}
 	n := 0
 	for _, v := range slices.Concat(s.in, s.out) {
 		if v != nil {

@@ -38,6 +38,10 @@ type fixing struct {
 	known  map[string]*onnx.Tensor // inputs whose values are known already
 	keep   map[string]bool         // constants that stay values of their own: they learn
 	want   []string                // outputs; nil means the model's
+	memory int64                   // bytes that a program may take; 0 where nobody has said
+
+	// rewrite gives the nodes to plan in the place of one, whose operands are planned.
+	rewrite func(p *plan, n *onnx.NodeProto) ([]*onnx.NodeProto, error)
 }
 
 // Error says where in a model something is wrong.
@@ -80,9 +84,6 @@ func clean(s string) string { q := quote(s); return q[1 : len(q)-1] }
 func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 	g := m.GetGraph()
 	p := &plan{model: m, opset: int(onnx.Opset(m, "")), values: map[string]*ops.Value{}, made: map[*ops.Value]*step{}}
-	if len(m.GetFunctions()) > 0 {
-		return nil, failf("", "models with local functions are not supported")
-	}
 	if len(g.GetSparseInitializer()) > 0 {
 		return nil, failf("", "sparse initializers are not supported")
 	}
@@ -96,6 +97,7 @@ func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.room = max(maxFolded, int(f.memory/8))
 	if err := p.setInitializers(needed, f.keep); err != nil {
 		return nil, err
 	}
@@ -103,8 +105,16 @@ func newPlan(m *onnx.ModelProto, f fixing) (*plan, error) {
 		return nil, err
 	}
 	for _, i := range nodes {
-		if err := p.addNode(i, g.GetNode()[i], f.keep); err != nil {
-			return nil, err
+		instead := []*onnx.NodeProto{g.GetNode()[i]}
+		if f.rewrite != nil {
+			if instead, err = f.rewrite(p, g.GetNode()[i]); err != nil {
+				return nil, nodeError(i, g.GetNode()[i], err)
+			}
+		}
+		for _, n := range instead {
+			if err := p.addNode(i, n, f.keep); err != nil {
+				return nil, err
+			}
 		}
 		if g.GetNode()[i].GetOpType() != "Constant" {
 			p.folded++
@@ -165,7 +175,6 @@ func (p *plan) setInitializers(needed, keep map[string]bool) error {
 		p.values[t.GetName()] = constantValue(t.GetName(), v, keep)
 		p.room += 4 * v.Len()
 	}
-	p.room += maxFolded
 	p.work = maxFoldedWork
 	return nil
 }
@@ -198,7 +207,8 @@ func trueInputs(m *onnx.ModelProto) []*onnx.ValueInfoProto {
 const maxElements = 1 << 33
 
 // maxFolded bounds, with the size of the initializers, what constant folding makes
-// of the few bytes that a ConstantOfShape or a Pad takes.
+// of the few bytes that a ConstantOfShape or a Pad takes, in elements. Where a limit of
+// memory is given constants may fill half of it.
 const maxFolded = 1 << 24
 
 func (p *plan) setInputs(f fixing) error {

@@ -93,8 +93,11 @@ type pool struct {
 
 // Compile makes a program of a model.
 func Compile(m *onnx.ModelProto, c Config) (*Program, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	if c.Training != nil {
-		var err error
 		if m, err = SeparateStatistics(m, c.Training.Learning); err != nil {
 			return nil, err
 		}
@@ -169,7 +172,7 @@ func (p *Program) build() (err error) {
 		}
 		want = []string{out}
 	}
-	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, known: p.config.Known, keep: keep, want: want})
+	p.plan, err = newPlan(p.model, fixing{batch: p.config.Batch, shapes: p.config.Shapes, known: p.config.Known, keep: keep, want: want, memory: p.config.MaxMemory})
 	if err != nil {
 		return err
 	}
@@ -342,13 +345,7 @@ func constantFloats(m *onnx.ModelProto, name string) (*onnx.Tensor, error) {
 func (p *Program) lower() error {
 	p.fuse()
 	if p.training() {
-		v := p.logitsValue()
-		p.builder.Loss = map[*ops.Value]bool{v: true}
-		for _, s := range p.plan.ancestorsOf(v) {
-			for _, in := range s.in {
-				p.builder.Loss[in] = true
-			}
-		}
+		p.builder.Loss = p.plan.differentiated(p.logitsValue())
 	}
 	for _, s := range p.plan.steps {
 		p.builder.Detached = p.training() && !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return p.builder.Loss[v] })
@@ -366,6 +363,26 @@ func (p *Program) lower() error {
 	p.builder.Detached, p.builder.Step = false, ""
 	return nil
 }
+
+// differentiated are the values that the gradient of v reaches: not those that conditions
+// and indices alone are computed from.
+func (p *plan) differentiated(v *ops.Value) map[*ops.Value]bool {
+	reached := map[*ops.Value]bool{v: true}
+	for _, s := range slices.Backward(p.steps) {
+		if !slices.ContainsFunc(s.out, func(v *ops.Value) bool { return reached[v] }) {
+			continue
+		}
+		for _, in := range s.in {
+			if in != nil && (isFloat(in) || ops.Table[s.node.GetOpType()].Quantizes) {
+				reached[in] = true
+			}
+		}
+	}
+	return reached
+}
+
+// isFloat says whether a gradient by v has a meaning.
+func isFloat(v *ops.Value) bool { return ops.IsFloat(v.Type) || v.Type == onnx.TensorProto_DOUBLE }
 
 // fuse fuses the plan's steps, as far as what learns and what is asked for allow.
 func (p *Program) fuse() {
@@ -388,25 +405,48 @@ func (p *Program) lowerStep(s *step) (nodes []*gorgonia.Node, err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	l, ok := s.form.(ops.Lowerer)
-	for _, v := range s.in {
-		ok = ok && (v == nil || v.Const != nil || ops.IsFloat(v.Type)) && (v == nil || len(v.Shape) <= ops.MaxRank)
-	}
-	ok = ok && len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
-	if ok {
+	if l, ok := s.form.(ops.Lowerer); ok && s.hasKernels() {
 		if nodes, err = l.Lower(p.builder, s.in, s.out); err != nil {
 			return nil, err
 		}
 	}
 	if nodes == nil {
-		for _, v := range s.in {
-			if v != nil && p.training() && !p.builder.Detached && p.builder.NeedsGradient(p.builder.Node(v)) {
-				return nil, &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
-			}
+		if err := p.passable(s); err != nil {
+			return nil, err
 		}
 		nodes = p.builder.Reference(s.node.GetOpType(), s.form, s.in, s.out)
 	}
 	return nodes, nil
+}
+
+// hasKernels says whether kernels can run a step: they are of float32.
+func (s *step) hasKernels() bool {
+	mixed := ops.Table[s.node.GetOpType()].Mixed
+	for i, v := range s.in {
+		if v != nil && (len(v.Shape) > ops.MaxRank || v.Const == nil && !ops.IsFloat(v.Type) && !slices.Contains(mixed, i)) {
+			return false
+		}
+	}
+	return len(s.out) > 0 && ops.IsFloat(s.out[0].Type) && numel(s.out[0].Shape) > 0 && len(s.out[0].Shape) <= ops.MaxRank
+}
+
+// passable refuses a step without kernels where the gradient would have to pass. None is
+// expected to pass conditions and indices.
+func (p *Program) passable(s *step) error {
+	quantizes := ops.Table[s.node.GetOpType()].Quantizes
+	if !quantizes && !slices.ContainsFunc(s.out, isFloat) {
+		return nil
+	}
+	for _, v := range s.in {
+		if v == nil || !p.training() || p.builder.Detached || !p.builder.NeedsGradient(p.builder.Node(v)) {
+			continue
+		}
+		if quantizes {
+			return &ops.UnsupportedError{What: "the model is quantized: rounding to integers has no gradient; freeze at a layer above it, or train the model that it was made of"}
+		}
+		return &ops.UnsupportedError{What: "it has no gradient; freeze at a layer above it"}
+	}
+	return nil
 }
 
 // finish adds the loss and the gradients, plans the memory and makes the machine.
@@ -467,6 +507,9 @@ func (p *Program) addLoss() ([]*gorgonia.Node, error) {
 // gradients adds those of all that learns.
 func (p *Program) gradients() ([]*gorgonia.Node, error) {
 	if len(p.params) == 0 {
+		if slices.ContainsFunc(p.plan.steps, func(s *step) bool { return ops.Table[s.node.GetOpType()].Quantizes }) {
+			return nil, failf("graft a new head onto it, or train the model that it was made of", "the model is quantized: its weights are integers, which do not learn")
+		}
 		return nil, failf("freeze fewer layers", "nothing of the model is left to learn")
 	}
 	var wrt []*gorgonia.Node

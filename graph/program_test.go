@@ -3,6 +3,7 @@ package graph_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -324,6 +325,65 @@ func TestProgramsWithoutNodes(t *testing.T) {
 	}
 }
 
+// What a condition alone is computed from is no part of the gradient: a kernel there must
+// not wait for one.
+func TestConditionIsNotDifferentiated(t *testing.T) {
+	c := net("Where", "condition", 13, map[string]any{"k": floats{2, 3}, "zero": scalar(0), "w": floats{3, 4}},
+		node("Mul", "x k", "a"), node("Sigmoid", "a", "s"), node("Sub", "a s", "d"), node("Greater", "d zero", "c"), node("Where", "c a zero", "r"), node("MatMul", "r w", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 2, 3)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, 2, 4)}
+	p, err := graph.Compile(c.model, graph.Config{Threads: 1, Training: &graph.Training{Learning: graph.Learning{Params: []string{"k", "w"}}, Loss: weighted([]float32{1, 2, 3, 4, 5, 6, 7, 8})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	x := onnx.FromFloats([]int{2, 3}, []float32{1, -2, 3, -4, 5, 0.5})
+	if err := errors.Join(p.SetInput(0, x), p.Step(0)); err != nil {
+		t.Fatal(err)
+	}
+	k, w := p.Params()[0].Value(), p.Params()[1].Value()
+	var want []float64
+	for i, v := range x.Data.([]float32) {
+		a := float64(v * k[i])
+		g := 0.0
+		if a-1/(1+math.Exp(-a)) > 0 {
+			for j := range 4 {
+				g += float64(w[i%3*4+j]) * float64(i/3*4+j+1)
+			}
+		}
+		want = append(want, g*float64(v))
+	}
+	if err := near(widen(p.Params()[0].Grad()), want, 1e-5); err != nil {
+		t.Error(err)
+	}
+}
+
+// A quantized model is refused with the reason where something below the rounding learns.
+func TestTrainingRefusesQuantized(t *testing.T) {
+	zero := &onnx.Tensor{Type: onnx.TensorProto_UINT8, Shape: []int{}, Data: []uint8{128}}
+	c := net("Conv", "quantized", 13, map[string]any{"k": floats{4, 3, 1, 1}, "scale": scalar(0.1), "zero": zero, "fc": floats{4, 2}},
+		node("Conv", "x k", "c"), node("QuantizeLinear", "c scale zero", "q"), node("DequantizeLinear", "q scale zero", "d"),
+		node("GlobalAveragePool", "d", "p"), node("Flatten", "p", "f"), node("MatMul", "f fc", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 1, 3, 4, 4)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, 1, 2)}
+	train := func(params ...string) error {
+		p, err := graph.Compile(c.model, graph.Config{Threads: 1, Training: &graph.Training{Learning: graph.Learning{Params: params}, Loss: optim.CrossEntropy}})
+		if err == nil {
+			p.Close()
+		}
+		return err
+	}
+	if err := train("k", "fc"); err == nil || !strings.Contains(err.Error(), `(DequantizeLinear)`) && !strings.Contains(err.Error(), `(QuantizeLinear)`) || !strings.Contains(err.Error(), "the model is quantized") {
+		t.Errorf("got %v, want a refusal that names the quantization", err)
+	}
+	if err := train(); err == nil || !strings.Contains(err.Error(), "its weights are integers, which do not learn") {
+		t.Errorf("got %v, want a refusal of a model without anything to learn", err)
+	}
+	if err := train("fc"); err != nil {
+		t.Errorf("a head on a quantized body: %v", err)
+	}
+}
+
 // What has no gradient is refused by name where something below it learns.
 func TestTrainingRefusesWhatHasNoGradient(t *testing.T) {
 	m := mixed()
@@ -333,7 +393,23 @@ func TestTrainingRefusesWhatHasNoGradient(t *testing.T) {
 	}
 	_, err = graph.Compile(m, graph.Config{Threads: 1, Training: &graph.Training{Learning: l, Loss: optim.CrossEntropy}})
 	var e *graph.Error
-	if !errors.As(err, &e) || e.Op != "Pad" || !strings.Contains(err.Error(), "it has no gradient; freeze at a layer above it") {
-		t.Errorf("got %v, want an error of the Pad", err)
+	if !errors.As(err, &e) || e.Op != "Cast" || !strings.Contains(err.Error(), "it has no gradient; freeze at a layer above it") {
+		t.Errorf("got %v, want an error of the Cast", err)
+	}
+}
+
+// What a few bytes of a file can make graft fold is bounded, unless more memory is allowed.
+func TestFoldedConstantsAreBounded(t *testing.T) {
+	c := net("Add", "large", 13, map[string]any{"s": ints(1<<13, 1<<12), "from": ints(0, 0), "to": ints(1, 1)}, node("ConstantOfShape", "s", "k"), node("Slice", "k from to", "t"), node("Add", "x t", "y"))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, 1, 1)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, 1, 1)}
+	for memory, want := range map[int64]string{0: "constant of shape [8192 4096] is too large", 1 << 20: "is too large", 2e9: ""} {
+		p, err := graph.Compile(c.model, graph.Config{Options: graph.Options{MaxMemory: memory}, Threads: 1})
+		if err == nil {
+			p.Close()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes allowed: %v, want %q", memory, err, want)
+		}
 	}
 }

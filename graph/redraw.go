@@ -18,6 +18,10 @@ import (
 // BatchNormalizations start as the identity. What the metadata InitKey say of a tensor
 // comes before that. The last layer gets the given number of classes; 0 leaves it as it is.
 func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Options) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	s, err := Analyse(m, o)
 	if err != nil {
 		return nil, err
@@ -44,7 +48,7 @@ func Redraw(m *onnx.ModelProto, above string, classes int, seed uint64, o Option
 		return nil, err
 	}
 	c := shallow(m)
-	r := &redrawing{m: c, begin: begin, origin: newOrigins(m), seed: seed, shapes: o.Shapes, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
+	r := &redrawing{m: c, begin: begin, origin: newOrigins(m), seed: seed, shapes: o.Shapes, memory: o.MaxMemory, last: s.plan.made[s.plan.values[s.Layers[len(s.Layers)-1].Tensor]]}
 	for _, t := range s.Trainable() {
 		if slices.Contains(l.Params, t.Name) {
 			r.draw(t, t.first)
@@ -68,6 +72,7 @@ type redrawing struct {
 	seed   uint64
 	last   *step
 	shapes map[string][]int
+	memory int64
 	err    error
 }
 
@@ -102,10 +107,12 @@ func (r *redrawing) draw(t Trainable, by *step) {
 	r.set(t.Name, fresh)
 }
 
-// fanIn is the number of inputs that one output of a layer sums over.
+// fanIn is the number of inputs that one output of a layer sums over; of a ConvTranspose
+// it is what PyTorch takes for it, as if it had stride 1 and the channels' other number.
 func fanIn(s *step, w []int) int {
-	if s.node.GetOpType() == "Conv" {
-		return numel(w[1:])
+	switch s.node.GetOpType() {
+	case "Conv", "ConvTranspose":
+		return numel(s.in[1].Shape[1:]) // w may lie behind a Transpose
 	}
 	return numel(w) / max(s.out[0].Shape[len(s.out[0].Shape)-1], 1)
 }
@@ -195,7 +202,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 	out := s.plan.outputs[0]
 	have := s.plan.values[r.last.out[0].Name].Shape
 	channel := len(have) - 1
-	if r.last.node.GetOpType() == "Conv" {
+	if op := r.last.node.GetOpType(); op == "Conv" || op == "ConvTranspose" {
 		channel = 1
 	}
 	m := have[channel]
@@ -231,7 +238,7 @@ func (r *redrawing) resize(s *Structure, classes int) {
 			r.m.Graph.Output[i] = onnx.TensorInfo(out.Name, out.Type, dims...)
 		}
 	}
-	p, err := newPlan(r.m, fixing{batch: 1, shapes: r.shapes, want: []string{out.Name}})
+	p, err := newPlan(r.m, fixing{batch: 1, shapes: r.shapes, want: []string{out.Name}, memory: r.memory})
 	if r.err == nil && (err != nil || !slices.Contains(p.outputs[0].Shape, classes)) {
 		r.err = failf("use --head linear", "the last layer %s cannot be resized from %d to %d classes", quote(r.last.node.GetName()), m, classes)
 	}
@@ -319,6 +326,8 @@ func weightOutputs(st *step, input int, shape []int, m int) int {
 	switch st.node.GetOpType() {
 	case "Conv":
 		return 0
+	case "ConvTranspose":
+		return 1
 	case "Gemm":
 		for _, a := range st.node.GetAttribute() {
 			if a.GetName() == "transB" && a.GetI() != 0 {

@@ -158,6 +158,10 @@ func (p *Program) Store() (*onnx.ModelProto, error) { return WithValues(p.model,
 // WithValues returns the model with new values in some of its constants, by name.
 // Constants whose values are the same keep their bytes.
 func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	c := shallow(m)
 	for name := range sorted(values) {
 		old, err := constantFloats(m, name)
@@ -178,6 +182,10 @@ func WithValues(m *onnx.ModelProto, values map[string][]float32) (*onnx.ModelPro
 // Constant is the content of a float constant of the model, an initializer or a Constant
 // node's output, by name.
 func Constant(m *onnx.ModelProto, name string) ([]float32, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	t, err := constantFloats(m, name)
 	if err != nil {
 		return nil, err

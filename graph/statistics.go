@@ -15,6 +15,10 @@ import (
 // of zeros, which is the biases too; in training they part. The model computes the
 // same as before; one that needs nothing is returned as it is.
 func SeparateStatistics(m *onnx.ModelProto, l Learning) (*onnx.ModelProto, error) {
+	m, err := inlined(m)
+	if err != nil {
+		return nil, err
+	}
 	origin := newOrigins(m)
 	readers := map[string]int{}
 	for _, n := range m.GetGraph().GetNode() {

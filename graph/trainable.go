@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,8 +20,9 @@ type Trainable struct {
 }
 
 // Trainable lists what can learn: float constants in a weight, bias, scale or slope
-// slot, reached through operators that only rename or reshape; and initializers of
-// more than one element that Add or Mul take above the first layer.
+// slot, reached through operators that only rename, reshape or pick; and initializers
+// of more than one element that Add, Mul or Concat take above the first layer, such as
+// layer scales, tables of position biases, class tokens.
 func (s *Structure) Trainable() []Trainable {
 	origin := newOrigins(s.plan.model)
 	var list []Trainable
@@ -42,7 +42,7 @@ func (s *Structure) Trainable() []Trainable {
 			if !seen {
 				k = len(list)
 				at[name] = k
-				list = append(list, Trainable{Name: name, Shape: v.Shape, Slot: slot, Layer: s.below[st.out[0]], Norm: strings.HasSuffix(st.node.GetOpType(), "Normalization"), first: st})
+				list = append(list, Trainable{Name: name, Shape: s.plan.values[name].Shape, Slot: slot, Layer: s.below[st.out[0]], Norm: strings.HasSuffix(st.node.GetOpType(), "Normalization"), first: st})
 			}
 			list[k].Uses++
 		}
@@ -65,9 +65,9 @@ func slots(s *step, below int) map[int]string {
 			r[i] = "bias"
 		}
 	}
-	if name == "Add" || name == "Mul" {
+	if name == "Add" || name == "Mul" || name == "Concat" {
 		for i, v := range s.in {
-			if below > 0 && v.Const != nil && v.Const.Len() > 1 && ops.IsFloat(v.Type) {
+			if below > 0 && v != nil && v.Const != nil && v.Const.Len() > 1 && ops.IsFloat(v.Type) {
 				r[i] = "operand"
 			}
 		}
@@ -96,7 +96,7 @@ func newOrigins(m *onnx.ModelProto) origins {
 }
 
 // renames are the operators a learnt tensor is followed through.
-var renames = []string{"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast"}
+var renames = []string{"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Expand", "Gather"}
 
 // of returns the name of the constant that value name is made of: an initializer,
 // or the output of a Constant node.
@@ -195,26 +195,6 @@ func (s *Structure) fixedBelow(tensor string) (values map[*ops.Value]bool, const
 	}
 	return values, constants, nil
 }
-
-// BatchNorms counts the BatchNormalizations: those that are nodes, and those that an
-// exporter has folded into the convolution before them. The latter are known by the names
-// that PyTorch's exporters give to what they make of the two: numbers, onnx::Conv_12, or
-// X.weight with X.weight_bias.
-func (s *Structure) BatchNorms() (kept, folded int) {
-	for _, st := range s.plan.steps {
-		switch st.node.GetOpType() {
-		case "BatchNormalization":
-			kept++
-		case "Conv":
-			if in := st.node.GetInput(); len(in) == 3 && (in[2] == in[1]+"_bias" || foldedName.MatchString(in[1]) && foldedName.MatchString(in[2])) {
-				folded++
-			}
-		}
-	}
-	return kept, folded
-}
-
-var foldedName = regexp.MustCompile(`^(onnx::Conv_)?\d+$`)
 
 // StatisticsOf names the running statistics that follow the batches in a training.
 func (s *Structure) StatisticsOf(l Learning) []string {

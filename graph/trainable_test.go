@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +118,61 @@ func TestFrontier(t *testing.T) {
 		}
 		if got := s.Frontier(l); got != w.want {
 			t.Errorf("%+v: the frontier is %q, want %q", w.f, got, w.want)
+		}
+	}
+}
+
+// tokens is a small transformer's beginning: patches, a class token that is repeated for
+// each image, and a table of biases of which every position takes a row.
+func tokens() *onnx.ModelProto {
+	c := net("Concat", "tokens", 14, map[string]any{
+		"w": floats{4, 3, 2, 2}, "token": floats{1, 1, 4}, "rows": ints(0, 4, -1), "table": floats{3, 4}, "w2": floats{4, 3},
+		"places": onnx.FromInts([]int{5}, []int64{0, 2, 1, 2, 0}), "each": ints(1, 5, 4)},
+		node("Conv", "x w", "patches", "strides", list(2, 2)), node("Reshape", "patches rows", "flat"), node("Transpose", "flat", "t", "perm", list(0, 2, 1)),
+		node("Shape", "x", "shape"), node("Gather", "shape first", "n"), node("Concat", "n one four", "size", "axis", 0),
+		node("Expand", "token size", "expanded"), node("Concat", "expanded t", "all", "axis", 1),
+		node("Gather", "table places", "picked"), node("Reshape", "picked each", "biases"), node("Add", "all biases", "sum"),
+		node("Softmax", "sum", "p", "axis", 1), node("ReduceMean", "p", "mean", "axes", list(1), "keepdims", 0), node("MatMul", "mean w2", "m"),
+		node("ReduceMax", "sum", "largest", "axes", list(1), "keepdims", 0), node("MatMul", "largest w2", "l"), node("Add", "m l", "y"))
+	for name, v := range map[string]int64{"first": 0, "one": 1, "four": 4} {
+		c.model.Graph.Initializer = append(c.model.Graph.Initializer, onnx.FromInts([]int{1}, []int64{v}).Proto(name))
+	}
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, "N", 3, 4, 4)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, "N", 3)}
+	return c.model
+}
+
+// TestTrainableOfTokens follows what learns through Expand and Gather, in the shape that
+// the file has it, and differentiates the whole.
+func TestTrainableOfTokens(t *testing.T) {
+	shapes := map[string][]int{}
+	for _, p := range analyse(t, tokens()).Trainable() {
+		shapes[p.Name] = p.Shape
+	}
+	want := map[string][]int{"w": {4, 3, 2, 2}, "token": {1, 1, 4}, "table": {3, 4}, "w2": {4, 3}}
+	if !reflect.DeepEqual(shapes, want) {
+		t.Fatalf("%v can learn, want %v", shapes, want)
+	}
+	p := trainer(t, tokens(), 4, 1, graph.Freezing{})
+	loss := func() float64 {
+		if err := p.Step(0); err != nil {
+			t.Fatal(err)
+		}
+		return float64(p.LossValue())
+	}
+	const h = 1e-2
+	for _, q := range p.Params() {
+		loss()
+		got := slices.Clone(q.Grad())
+		for i, v := range q.Value() {
+			q.Value()[i] = v + h
+			above := loss()
+			q.Value()[i] = v - h
+			below := loss()
+			q.Value()[i] = v
+			if n := (above - below) / (2 * h); math.Abs(n-float64(got[i])) > 2e-3 {
+				t.Errorf("%s[%d]: gradient %g, by differences %g", q.Name, i, got[i], n)
+			}
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 // The versions that Check knows, those of onnx 1.23.
 const (
 	minIR, maxIR       = int64(Version_IR_VERSION_2017_11_3), int64(Version_IR_VERSION)
-	minOpset, maxOpset = 7, 28
+	minOpset, maxOpset = 1, 28
 )
 
 // maxSubgraphs is how deep graphs may nest; readers of protobuf written in other
@@ -20,7 +20,7 @@ const maxSubgraphs = 32
 // twice or ambiguous. Values must have one definition that comes before their use,
 // tensors as many bytes as their shape needs, attributes the field of their type,
 // and each operator's domain an imported version. Stricter than the checker: IR
-// versions from 3, default operator sets 7 to 28, no value in two fields. Laxer:
+// versions from 3, default operator sets to 28, no value in two fields. Laxer:
 // inputs and outputs need a type, but no shape. Not looked at: training_info,
 // device configurations, annotations.
 //

@@ -38,8 +38,7 @@ func TestCheckRefuses(t *testing.T) {
 		{func(m *ModelProto) { m.IrVersion = proto.Int64(15) }, "IR version 15: want 3 to 14"},
 		{func(m *ModelProto) { m.Graph = nil }, "model has no graph"},
 		{func(m *ModelProto) { m.OpsetImport = nil }, "no opset_import"},
-		{func(m *ModelProto) { m.OpsetImport[0].Version = proto.Int64(6) }, "opset 6: want 7 to 28"},
-		{func(m *ModelProto) { m.OpsetImport[0].Version = proto.Int64(29) }, "opset 29: want 7 to 28"},
+		{func(m *ModelProto) { m.OpsetImport[0].Version = proto.Int64(29) }, "opset 29: want 1 to 28"},
 		{func(m *ModelProto) { m.OpsetImport = append(m.OpsetImport, m.OpsetImport[0]) }, `domain "": given twice`},
 		{func(m *ModelProto) { m.OpsetImport[0].Domain = proto.String("com.x") }, `domain "": no opset_import`},
 		{func(m *ModelProto) {

@@ -39,18 +39,29 @@ Examples:
 
 // inspection is what inspect shows, as --json gives it.
 type inspection struct {
-	Inputs    []port            `json:"inputs"`
-	Outputs   []port            `json:"outputs"`
-	Opset     int64             `json:"opset"`
-	IRVersion int64             `json:"ir_version"`
-	Layers    []graph.Layer     `json:"layers"`
-	CutPoints []graph.CutPoint  `json:"cut_points"`
-	Trainable []graph.Trainable `json:"trainable"`
-	Shared    []string          `json:"shared"` // tensors that several operators use
-	Folded    int               `json:"folded"` // nodes that are computed when the model is compiled
-	BatchNorm batchNorms        `json:"batch_norm"`
-	Metadata  map[string]string `json:"metadata"`
-	Nodes     []node            `json:"nodes,omitempty"`
+	Inputs      []port              `json:"inputs"`
+	Outputs     []port              `json:"outputs"`
+	Opset       int64               `json:"opset"`
+	IRVersion   int64               `json:"ir_version"`
+	Layers      []graph.Layer       `json:"layers"`
+	CutPoints   []graph.CutPoint    `json:"cut_points"`
+	Batch       batchState          `json:"batch"`
+	BatchNorm   batchNorms          `json:"batch_norm"`
+	Trainable   []graph.Trainable   `json:"trainable"`
+	Untrainable []graph.Untrainable `json:"untrainable"`
+	Obstacles   []graph.Obstacle    `json:"obstacles"`           // nodes without a gradient, which what is below them cannot learn through
+	Quantized   string              `json:"quantized,omitempty"` // the operator that makes it so
+	Shared      []string            `json:"shared"`              // tensors that several operators use
+	Folded      int                 `json:"folded"`              // nodes that are computed when the model is compiled
+	Metadata    map[string]string   `json:"metadata"`
+	Nodes       []node              `json:"nodes,omitempty"`
+}
+
+// batchState says for how many images at once a model is made.
+type batchState struct {
+	Fixed  int    `json:"fixed"`            // 0: any number
+	Opens  bool   `json:"opens"`            // finetune makes it free
+	Reason string `json:"reason,omitempty"` // why it does not open
 }
 
 // batchNorms counts BatchNormalizations: nodes, and those folded into convolutions.
@@ -80,24 +91,28 @@ func runInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	i := inspect(m, s, c.Bool("nodes"))
+	i := inspect(m, s, c.String("output-name"), c.Bool("nodes"))
 	return u.result(c.String("output"), i, i.write)
 }
 
-func inspect(m *onnx.ModelProto, s *graph.Structure, nodes bool) inspection {
+func inspect(m *onnx.ModelProto, s *graph.Structure, output string, nodes bool) inspection {
 	i := inspection{
-		Inputs:    ports(m, m.GetGraph().GetInput()),
-		Outputs:   ports(m, m.GetGraph().GetOutput()),
-		Opset:     onnx.Opset(m, ""),
-		IRVersion: m.GetIrVersion(),
-		Layers:    append([]graph.Layer{}, s.Layers...), // [] in JSON where there are none
-		CutPoints: append([]graph.CutPoint{}, s.CutPoints...),
-		Trainable: append([]graph.Trainable{}, s.Trainable()...),
-		Shared:    []string{},
-		Folded:    s.Folded,
-		Metadata:  map[string]string{},
+		Inputs:      ports(m, m.GetGraph().GetInput()),
+		Outputs:     ports(m, m.GetGraph().GetOutput()),
+		Opset:       onnx.Opset(m, ""),
+		IRVersion:   m.GetIrVersion(),
+		Layers:      append([]graph.Layer{}, s.Layers...), // [] in JSON where there are none
+		CutPoints:   append([]graph.CutPoint{}, s.CutPoints...),
+		Trainable:   append([]graph.Trainable{}, s.Trainable()...),
+		Untrainable: append([]graph.Untrainable{}, s.Untrainable()...),
+		Obstacles:   append([]graph.Obstacle{}, s.Obstacles()...),
+		Batch:       batchStateOf(m, output),
+		Shared:      []string{},
+		Folded:      s.Folded,
+		Metadata:    map[string]string{},
 	}
 	i.BatchNorm.Kept, i.BatchNorm.Folded = s.BatchNorms()
+	_, i.Quantized = s.Quantized()
 	for _, t := range i.Trainable {
 		if t.Uses > 1 {
 			i.Shared = append(i.Shared, t.Name)
@@ -141,12 +156,11 @@ func (i inspection) write(w io.Writer) error {
 	facts = append(facts,
 		[]string{"format", fmt.Sprintf("opset %d, IR version %d", i.Opset, i.IRVersion)},
 		[]string{"size", fmt.Sprintf("%d layers, %s parameters, %s an image", len(i.Layers), count(int64(params)), macs(int64(cost)))},
-		[]string{"can learn", fmt.Sprintf("%d tensors", len(i.Trainable))})
-	if n := i.BatchNorm; n.Kept > 0 {
-		facts = append(facts, []string{"BatchNorm", fmt.Sprintf("%d, with statistics that --bn freezes or lets follow the batch", n.Kept)})
-	}
-	if n := i.BatchNorm.Folded; n > 0 {
-		facts = append(facts, []string{"BatchNorm", fmt.Sprintf("%d folded into convolutions by the exporter, which have no statistics", n)})
+		[]string{"batch", i.Batch.String()},
+		[]string{"BatchNorm", i.BatchNorm.String()},
+		[]string{"can learn", i.learns()})
+	for _, why := range i.whyNot() {
+		facts = append(facts, []string{"cannot learn", why})
 	}
 	if i.Folded > 0 {
 		facts = append(facts, []string{"folded", fmt.Sprintf("%d nodes that do not depend on the input's values", i.Folded)})
@@ -178,6 +192,77 @@ func (i inspection) write(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	return i.writeTrainable(w)
+}
+
+// batchStateOf says whether the batch of a model is free, or can be made so.
+func batchStateOf(m *onnx.ModelProto, output string) batchState {
+	open, err := graph.DynamicBatch(m, graph.Options{Output: output})
+	if open == m {
+		return batchState{}
+	}
+	b := batchState{Opens: err == nil}
+	for _, p := range ports(m, m.GetGraph().GetInput()) {
+		if n, ok := p.Shape[0].(int64); ok && len(p.Shape) > 0 {
+			b.Fixed = int(n)
+		}
+	}
+	if err != nil {
+		b.Reason = err.Error()
+	}
+	return b
+}
+
+func (b batchState) String() string {
+	switch {
+	case b.Fixed == 0 && b.Reason == "":
+		return "free"
+	case b.Opens:
+		return fmt.Sprintf("fixed to %d by the exporter; finetune opens it", b.Fixed)
+	}
+	return fmt.Sprintf("fixed to %d: %s", b.Fixed, b.Reason)
+}
+
+func (b batchNorms) String() string {
+	switch {
+	case b.Kept > 0 && b.Folded > 0:
+		return fmt.Sprintf("%d kept, %d folded into convolutions by the exporter", b.Kept, b.Folded)
+	case b.Kept > 0:
+		return fmt.Sprintf("%d kept, whose statistics can follow the batches", b.Kept)
+	case b.Folded > 0:
+		return fmt.Sprintf("%d folded into convolutions by the exporter, which have no statistics", b.Folded)
+	}
+	return "none, unless the exporter has folded them without a trace"
+}
+
+// learns says what a training can change, and from where.
+func (i inspection) learns() string {
+	if i.Quantized != "" {
+		return "nothing: the model is quantized (" + i.Quantized + "), its weights are integers"
+	}
+	what := fmt.Sprintf("%d tensors", len(i.Trainable))
+	if n := len(i.Obstacles); n > 0 {
+		o := i.Obstacles[n-1]
+		what += fmt.Sprintf(", of them what lies above %s %q, which has no gradient", o.Op, o.Node)
+		if o.N > 0 {
+			what += fmt.Sprintf(": --freeze %d or more", o.N)
+		}
+	}
+	return what
+}
+
+// whyNot counts what cannot learn by its reason, in order.
+func (i inspection) whyNot() []string {
+	var reasons []string
+	number := map[string]int{}
+	for _, t := range i.Untrainable {
+		if number[t.Reason]++; number[t.Reason] == 1 {
+			reasons = append(reasons, t.Reason)
+		}
+	}
+	for k, r := range reasons {
+		reasons[k] = fmt.Sprintf("%d: %s", number[r], r)
+	}
+	return reasons
 }
 
 func (i inspection) writeNodes(w io.Writer) error {

@@ -30,6 +30,7 @@ func recipeFlags() []cli.Flag {
 		word("bn", "BatchNorm of layers that learn: stored statistics or those of the batch",
 			"batch from batch size 8 on", finetune.BatchNorms...),
 		&cli.StringSliceFlag{Name: "train", Usage: "`NAME` let this tensor learn too", DefaultText: "none"},
+		&cli.BoolFlag{Name: "float32", Usage: "write a model of 16-bit floats in float32; it is trained in float32 in any case"},
 	)...)
 	const chosen = "chosen and told"
 	flags = append(flags, section("Training",
@@ -97,7 +98,7 @@ func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetu
 		return finetune.Config{}, err
 	}
 	f := finetune.Config{
-		After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"),
+		After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"), Float32: c.Bool("float32"),
 		Dropout: c.Float64("dropout"), Freeze: c.String("freeze"), UnfreezeAt: c.Int("unfreeze-at"),
 		BatchNorm: c.String("bn"), Also: c.StringSlice("train"),
 		Epochs: c.Int("epochs"), Batch: c.Int("batch-size"), Accumulate: c.Int("accumulate"), Schedule: c.String("schedule"),

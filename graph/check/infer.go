@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"graft/graph"
-	"graft/graph/ops"
 	"graft/onnx"
 )
 
@@ -38,28 +37,9 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 	if len(in) != len(names) {
 		return nil, fmt.Errorf("the model has %d inputs, got %d", len(names), len(in))
 	}
-	shapes, known, given := map[string][]int{}, map[string]*onnx.Tensor{}, map[string]*onnx.Tensor{}
+	given := map[string]*onnx.Tensor{}
 	for i, n := range names {
-		shapes[n], given[n] = in[i].Shape, in[i]
-		if maySayShape(in[i]) {
-			known[n] = in[i]
-		}
+		given[n] = in[i]
 	}
-	p, err := graph.Compile(m, graph.Config{Options: graph.Options{Shapes: shapes, MaxMemory: o.MaxMemory}, Known: known, Threads: o.Threads})
-	if err != nil {
-		return nil, err
-	}
-	for i, port := range p.Inputs() {
-		if err := p.SetInput(i, given[port.Name]); err != nil {
-			p.Close()
-			return nil, err
-		}
-	}
-	return p, nil
-}
-
-// maySayShape says whether an operator could take t as a shape, axes, pads or a
-// ratio, which must be known when the model is compiled.
-func maySayShape(t *onnx.Tensor) bool {
-	return len(t.Shape) <= 1 && (t.Len() == 1 || !ops.IsFloat(t.Type))
+	return graph.CompileFor(m, given, graph.Config{Options: graph.Options{MaxMemory: o.MaxMemory}, Threads: o.Threads})
 }

@@ -1,6 +1,10 @@
 package ops
 
-import "math"
+import (
+	"math"
+
+	"graft/graph/internal/kernel"
+)
 
 // The activations below are functions of one number, with parameters that are
 // attributes.
@@ -48,10 +52,10 @@ func elu(name string, alpha, gamma float64) Form {
 func readGelu(a *Attrs) Form {
 	switch v := a.String("approximate", "none"); v {
 	case "none":
-		cdf := func(x float64) float64 { return (1 + math.Erf(x/math.Sqrt2)) / 2 }
+		cdf := func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
 		return &function{name: "Gelu", f: func(x float64) float64 { return x * cdf(x) }, d: func(x float64) float64 {
 			return cdf(x) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
-		}}
+		}, forward: kernel.Gelu, backward: kernel.GeluBackward}
 	case "tanh":
 		inner := func(x float64) float64 { return math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x) }
 		return &function{name: "Gelu.tanh", f: func(x float64) float64 { return x * (1 + math.Tanh(inner(x))) / 2 }, d: func(x float64) float64 {

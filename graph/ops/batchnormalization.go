@@ -19,6 +19,7 @@ type batchNormalization struct {
 	epsilon  float64
 	momentum float32
 	n, c, hw int
+	training bool   // the attribute training_mode: by the batch's own even where nothing learns
 	name     string // of its own output, where it has absorbed others
 
 	adds   bool
@@ -29,13 +30,14 @@ func readBatchNormalization(a *Attrs) Form {
 	if a.Int("spatial", 1) != 1 && a.Opset < 9 {
 		a.fail("spatial=0 is not supported")
 	}
-	if a.Bool("training_mode") {
-		a.fail("%w", &UnsupportedError{"training_mode=1 is not supported; export the model for inference"})
+	training := a.Bool("training_mode")
+	if a.Opset < 7 && !a.Bool("is_test") {
+		a.fail("%w", &UnsupportedError{"is_test=0 is not supported; export the model for inference"})
 	}
-	if a.Outs > 1 {
+	if a.Outs > 1 && !training {
 		a.fail("outputs for training are not supported; export the model for inference")
 	}
-	return &batchNormalization{epsilon: decimal(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
+	return &batchNormalization{training: training, epsilon: decimal(a.Float("epsilon", 1e-5)), momentum: a.Float("momentum", 0.9)}
 }
 
 // decimal is the number with the fewest digits that rounds to v: the exporter had 1e-5,
@@ -62,17 +64,47 @@ func (f *batchNormalization) Infer(in []*Value) ([]*Value, error) {
 		}
 	}
 	f.n, f.c, f.hw = x[0], x[1], numel(x[2:])
-	return []*Value{{Type: in[0].Type, Shape: x}}, nil
+	out := []*Value{{Type: in[0].Type, Shape: x}}
+	if f.training { // and the running statistics, as they are after it
+		out = append(out, &Value{Type: in[3].Type, Shape: x[1:2]}, &Value{Type: in[4].Type, Shape: x[1:2]})
+	}
+	return out, nil
 }
 
 func (f *batchNormalization) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	x, scale, bias, mean, variance := float64s(in[0]), float64s(in[1]), float64s(in[2]), float64s(in[3]), float64s(in[4])
 	y := make([]float64, len(x))
+	var running []*onnx.Tensor
+	if f.training {
+		old := [][]float64{mean, variance}
+		mean, variance = f.ofBatch(x)
+		for k, v := range [][]float64{mean, variance} {
+			r := make([]float64, f.c)
+			for c := range r {
+				r[c] = old[k][c]*decimal(f.momentum) + v[c]*(1-decimal(f.momentum))
+			}
+			running = append(running, tensor64(in[3+k].Type, []int{f.c}, r))
+		}
+	}
 	for i := range y {
 		c := i / f.hw % f.c
 		y[i] = (x[i]-mean[c])/math.Sqrt(variance[c]+f.epsilon)*scale[c] + bias[c]
 	}
-	return []*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, nil
+	return append([]*onnx.Tensor{tensor64(in[0].Type, in[0].Shape, y)}, running...), nil
+}
+
+// ofBatch are the mean and the biased variance of each channel.
+func (f *batchNormalization) ofBatch(x []float64) (mean, variance []float64) {
+	mean, variance = make([]float64, f.c), make([]float64, f.c)
+	n := float64(f.n * f.hw)
+	for i, v := range x {
+		mean[i/f.hw%f.c] += v / n
+	}
+	for i, v := range x {
+		c := i / f.hw % f.c
+		variance[c] += (v - mean[c]) * (v - mean[c]) / n
+	}
+	return mean, variance
 }
 
 // Absorb takes over a sum with another tensor, and limits.
@@ -119,6 +151,9 @@ func (f *batchNormalization) into(b *Builder, w, bias *gorgonia.Node, in []*Valu
 
 // Lower reads, after its own inputs, the one it has absorbed.
 func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if f.training {
+		return nil, nil
+	}
 	name := f.name
 	if name == "" {
 		name = out[0].Name

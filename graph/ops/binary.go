@@ -17,6 +17,7 @@ type binary struct {
 	float func(a, b float64) float64
 	lower func(b *Builder, x, y, out *Value) *gorgonia.Node
 	out   *Value
+	spelt spelling // of a Gelu, where it has absorbed parts of one
 }
 
 func readAdd(*Attrs) Form {
@@ -111,6 +112,9 @@ func integers[T integer](op string, a, b []T) ([]T, error) {
 }
 
 func (f *binary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if f.spelt.stage > 0 {
+		return []*gorgonia.Node{f.spelt.lower(b, in[f.spelt.x])}, nil
+	}
 	return []*gorgonia.Node{f.lower(b, in[0], in[1], out[0])}, nil
 }
 
@@ -178,6 +182,9 @@ func (b *Builder) add(x, y *gorgonia.Node, xs, ys, shape []int) *gorgonia.Node {
 			},
 		}, x, y)
 	}
+	if hw == 1 {
+		return b.addRows("Add", x, y, n, c)
+	}
 	return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape),
 		Run: func(y []float32, x [][]float32) { kernel.AddChannel(b.Pool, y, x[0], x[1], n, c, hw) },
 		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
@@ -231,6 +238,9 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 	n, c, hw, ok := block(y.Shape, shape)
 	if !ok || !slices.Equal(x.Shape, shape) || slices.Equal(y.Shape, shape) {
 		return b.mul(b.expand(b.Node(x), x.Shape, shape), b.expand(b.Node(y), y.Shape, shape))
+	}
+	if hw == 1 {
+		return b.mulRows("Mul", b.Node(x), b.Node(y), n, c)
 	}
 	mulChannel := func(y []float32, x [][]float32) { kernel.MulChannel(b.Pool, y, x[0], x[1], n, c, hw) }
 	return b.Apply(Kernel{Name: "Mul", Shape: denseShape(shape), Run: mulChannel,

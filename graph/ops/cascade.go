@@ -119,7 +119,7 @@ func (f *cascade) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) 
 		if c.adds {
 			operand(&l.Residual, b.Blocked(own[0]))
 		}
-		how, work = append(how, k.how(false)), work+l.MultiplyAdds()
+		how, work = append(how, howOf(&l.Conv, false)), work+l.MultiplyAdds()
 	}
 	return []*gorgonia.Node{b.Apply(Kernel{Name: "Cascade", Shape: blockedShape(out[0].Shape), How: strings.Join(how, ", "), MultiplyAdds: work,
 		Run: func(y []float32, x [][]float32) {

@@ -1,7 +1,7 @@
 package ops
 
 import (
-	"fmt"
+	"reflect"
 
 	"graft/onnx"
 )
@@ -78,16 +78,20 @@ func (f *constantOfShape) Infer(in []*Value) ([]*Value, error) {
 	if f.shape, err = constInts(in[0], "shape"); err != nil {
 		return nil, err
 	}
-	n, err := onnx.Numel(f.shape)
-	if err != nil {
+	if _, err := onnx.Numel(f.shape); err != nil {
 		return nil, err
-	}
-	if n > maxConstant {
-		return nil, fmt.Errorf("constant of shape %v is too large", f.shape)
 	}
 	return []*Value{{Type: f.value.Type, Shape: f.shape}}, nil
 }
 
 func (f *constantOfShape) Eval([]*onnx.Tensor) ([]*onnx.Tensor, error) {
-	return []*onnx.Tensor{view(f.value, f.shape, make([]int, len(f.shape)), 0)}, nil
+	n := numel(f.shape)
+	data := reflect.MakeSlice(reflect.TypeOf(f.value.Data), n, n)
+	if n > 0 {
+		data.Index(0).Set(reflect.ValueOf(f.value.Data).Index(0))
+	}
+	for done := 1; done < n; done *= 2 {
+		reflect.Copy(data.Slice(done, n), data.Slice(0, done))
+	}
+	return []*onnx.Tensor{{Type: f.value.Type, Shape: f.shape, Data: data.Interface()}}, nil
 }

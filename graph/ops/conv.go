@@ -111,7 +111,7 @@ func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
 func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	g, ok := f.geometry()
 	if !ok {
-		return nil, nil
+		return f.lowerVolume(b, in)
 	}
 	x := in[0]
 	g.Narrow = f.narrow(b, x)
@@ -179,14 +179,13 @@ func (k *convolution) pack() *gorgonia.Node {
 	return b.Apply(Kernel{Name: "Pack", Shape: []int{g.Packed()},
 		Run: func(y []float32, x [][]float32) { kernel.PackWeights(b.Pool, g, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
-			return []*gorgonia.Node{b.Apply(Kernel{Name: "Unpack", Shape: in[0].Shape(),
-				Run: func(w []float32, x [][]float32) { kernel.UnpackWeights(b.Pool, g, w, x[0]) }}, dy)}
+			return []*gorgonia.Node{b.unpack(g, dy, in[0].Shape())}
 		}}, k.w)
 }
 
 func (k *convolution) apply(shape []int) *gorgonia.Node {
 	e := kernel.Epilogue{Clamp: k.limits.set, Lo: k.limits.lo, Hi: k.limits.hi}
-	return k.b.Apply(Kernel{Name: "Conv", Shape: shape, How: k.how(k.fast), MultiplyAdds: k.g.MultiplyAdds(),
+	return k.b.Apply(Kernel{Name: "Conv", Shape: shape, How: howOf(k.g, k.fast), MultiplyAdds: k.g.MultiplyAdds(),
 		Run: func(y []float32, x [][]float32) {
 			e := e
 			if k.bias >= 0 {
@@ -203,9 +202,9 @@ func (k *convolution) apply(shape []int) *gorgonia.Node {
 		}, Grad: k.gradient}, k.args...)
 }
 
-// how is the algorithm and the size of the kernel.
-func (k *convolution) how(winograd bool) string {
-	g, algorithm := k.g, "direct"
+// howOf is the algorithm and the size of the kernel.
+func howOf(g *kernel.Conv, winograd bool) string {
+	algorithm := "direct"
 	switch {
 	case winograd:
 		algorithm = "Winograd"
@@ -224,15 +223,10 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 	r := make([]*gorgonia.Node, len(in))
 	dy = b.gate(k.limits, y, dy)
 	if need[0] {
-		r[0] = k.dataGradient(in[0], dy)
+		r[0] = b.transposed("Conv.dx", g, in[0].Shape(), dy, k.w, g.WinogradPays())
 	}
 	if need[1] {
-		run := kernel.ConvBackwardWeights
-		if g.WinogradPays() {
-			run = kernel.ConvBackwardWeightsWinograd
-		}
-		r[1] = b.Apply(Kernel{Name: "Conv.dw", Shape: in[1].Shape(), How: k.how(g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
-			Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, in[0], dy)
+		r[1] = b.weightGradient("Conv.dw", g, in[0], dy)
 	}
 	if k.bias >= 0 && need[k.bias] {
 		r[k.bias] = b.Apply(Kernel{Name: "SumLanes", Shape: []int{g.M}, Run: func(db []float32, x [][]float32) {
@@ -245,14 +239,18 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 	return r
 }
 
-func (k *convolution) dataGradient(x, dy *gorgonia.Node) *gorgonia.Node {
-	b, g := k.b, k.g
-	size, pack, run := g.Packed(), kernel.PackWeightsData, kernel.ConvBackwardData
+// weightGradient is the gradient of g by its packed weights, from x and dy.
+func (b *Builder) weightGradient(name string, g *kernel.Conv, x, dy *gorgonia.Node) *gorgonia.Node {
+	run := kernel.ConvBackwardWeights
 	if g.WinogradPays() {
-		size, pack, run = g.PackedWinograd(), kernel.PackWeightsDataWinograd, kernel.ConvBackwardDataWinograd
+		run = kernel.ConvBackwardWeightsWinograd
 	}
-	w := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
-		Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, k.w)
-	return b.Apply(Kernel{Name: "Conv.dx", Shape: x.Shape(), How: k.how(g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
-		Run: func(dx []float32, x [][]float32) { run(b.Pool, g, dx, x[0], x[1]) }}, dy, w)
+	return b.Apply(Kernel{Name: name, Shape: []int{g.Packed()}, How: howOf(g, g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
+		Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, x, dy)
+}
+
+// unpack is packed weights in ONNX's order.
+func (b *Builder) unpack(g *kernel.Conv, packed *gorgonia.Node, shape []int) *gorgonia.Node {
+	return b.Apply(Kernel{Name: "Unpack", Shape: shape,
+		Run: func(w []float32, x [][]float32) { kernel.UnpackWeights(b.Pool, g, w, x[0]) }}, packed)
 }

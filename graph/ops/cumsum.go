@@ -3,6 +3,9 @@ package ops
 import (
 	"fmt"
 
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
 	"graft/onnx"
 )
 
@@ -65,4 +68,23 @@ func cumulate[T int64 | float64](f *cumSum, x []T) {
 			}
 		}
 	}
+}
+
+func (f *cumSum) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+	if !IsFloat(in[0].Type) {
+		return nil, nil
+	}
+	return []*gorgonia.Node{b.cumulated(f, b.Node(in[0]), f.reverse)}, nil
+}
+
+// cumulated adds up along an axis; its gradient does so from the other end.
+func (b *Builder) cumulated(f *cumSum, x *gorgonia.Node, reverse bool) *gorgonia.Node {
+	outer, width, inner := numel(f.shape[:f.axis]), f.shape[f.axis], numel(f.shape[f.axis+1:])
+	return b.Apply(Kernel{Name: "CumSum", Shape: x.Shape(),
+		Run: func(y []float32, x [][]float32) {
+			kernel.CumSum(b.Pool, y, x[0], outer, width, inner, f.exclusive, reverse)
+		},
+		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.cumulated(f, dy, !reverse)}
+		}}, x)
 }

@@ -22,6 +22,9 @@ type dropout struct {
 
 func readDropout(a *Attrs) Form {
 	f := &dropout{ratio: 0.5, outs: a.Outs, most: inputsSince(a, 12, 3)}
+	if a.Opset < 7 {
+		a.Ignore("is_test") // whoever runs it says that
+	}
 	if a.Opset >= 10 {
 		f.mask = onnx.TensorProto_BOOL
 	}

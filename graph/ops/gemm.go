@@ -19,6 +19,9 @@ type gemm struct {
 }
 
 func readGemm(a *Attrs) Form {
+	if a.Opset < 7 {
+		a.Ignore("broadcast") // of c, which its shape tells
+	}
 	return &gemm{transA: a.Bool("transA"), transB: a.Bool("transB"), alpha: a.Float("alpha", 1), beta: a.Float("beta", 1)}
 }
 
@@ -80,7 +83,7 @@ func (f *gemm) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *gemm) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	y := b.gemm(product{f.m, f.n, f.k, f.transA, f.transB, f.alpha}, b.Node(in[0]), b.Node(in[1]))
+	y := b.gemm(product{m: f.m, n: f.n, k: f.k, transA: f.transA, transB: f.transB, alpha: f.alpha}, b.Node(in[0]), b.Node(in[1]))
 	if c := optional(in, 2); c != nil {
 		bias := b.Node(c)
 		if f.beta != 1 {
@@ -91,33 +94,47 @@ func (f *gemm) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	return []*gorgonia.Node{y}, nil
 }
 
-// product is the geometry of y[m,n] = alpha op(a)[m,k] op(b)[k,n].
+// product is the geometry of y[m,n] = alpha op(a)[m,k] op(b)[k,n], or of as many of
+// them as stack says, where that is not 0.
 type product struct {
 	m, n, k        int
 	transA, transB bool
 	alpha          float32
+	stack          int
 }
 
-// gemm multiplies two matrices; both gradients are products again.
+// of is a product of the same alpha and stack.
+func (g product) of(m, n, k int, transA, transB bool) product {
+	return product{m, n, k, transA, transB, g.alpha, g.stack}
+}
+
+// gemm multiplies two matrices, or stacks of them; both gradients are products again.
 func (b *Builder) gemm(g product, a, w *gorgonia.Node) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "Gemm", Shape: []int{g.m, g.n}, MultiplyAdds: g.m * g.n * g.k,
-		Run: func(y []float32, x [][]float32) {
-			kernel.Gemm(b.Pool, y, x[0], x[1], g.m, g.n, g.k, g.transA, g.transB, g.alpha, 0)
-		},
+	shape := []int{g.m, g.n}
+	run := func(y []float32, x [][]float32) {
+		kernel.Gemm(b.Pool, y, x[0], x[1], g.m, g.n, g.k, g.transA, g.transB, g.alpha, 0)
+	}
+	if g.stack > 0 {
+		shape = []int{g.stack, g.m, g.n}
+		run = func(y []float32, x [][]float32) {
+			kernel.GemmStack(b.Pool, y, x[0], x[1], g.stack, g.m, g.n, g.k, g.transA, g.transB, g.alpha)
+		}
+	}
+	return b.Apply(Kernel{Name: "Gemm", Shape: shape, MultiplyAdds: max(g.stack, 1) * g.m * g.n * g.k, Run: run,
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			r := make([]*gorgonia.Node, 2)
 			if need[0] { // da = dy op(b)^T, transposed where a is
 				if g.transA {
-					r[0] = b.gemm(product{g.k, g.m, g.n, g.transB, true, g.alpha}, in[1], dy)
+					r[0] = b.gemm(g.of(g.k, g.m, g.n, g.transB, true), in[1], dy)
 				} else {
-					r[0] = b.gemm(product{g.m, g.k, g.n, false, !g.transB, g.alpha}, dy, in[1])
+					r[0] = b.gemm(g.of(g.m, g.k, g.n, false, !g.transB), dy, in[1])
 				}
 			}
 			if need[1] { // db = op(a)^T dy, transposed where b is
 				if g.transB {
-					r[1] = b.gemm(product{g.n, g.k, g.m, true, g.transA, g.alpha}, dy, in[0])
+					r[1] = b.gemm(g.of(g.n, g.k, g.m, true, g.transA), dy, in[0])
 				} else {
-					r[1] = b.gemm(product{g.k, g.n, g.m, !g.transA, false, g.alpha}, in[0], dy)
+					r[1] = b.gemm(g.of(g.k, g.n, g.m, !g.transA, false), in[0], dy)
 				}
 			}
 			return r

@@ -18,6 +18,9 @@ type function struct {
 	name     string
 	f, d     func(x float64) float64
 	integers func(x int64) int64 // nil: floats only
+	// forward and backward are kernels of its own; nil: f and d will do.
+	forward  func(p *kernel.Pool, y, x []float32)
+	backward func(p *kernel.Pool, dx, x, dy []float32)
 }
 
 func constantly(v float64) func(float64) float64 { return func(float64) float64 { return v } }
@@ -33,7 +36,7 @@ func readCos(*Attrs) Form {
 }
 
 func readErf(*Attrs) Form {
-	return &function{name: "Erf", f: math.Erf, d: func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) },
+	return &function{name: "Erf", f: math.Erf, forward: kernel.Erf, d: func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) },
 		integers: func(x int64) int64 { return int64(math.Erf(float64(x))) }}
 }
 
@@ -124,11 +127,22 @@ func (f *function) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error)
 	if !IsFloat(in[0].Type) {
 		return nil, nil
 	}
-	shape := denseShape(out[0].Shape)
-	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
-		Run: func(y []float32, x [][]float32) { kernel.Map(b.Pool, y, x[0], f.f) },
+	return []*gorgonia.Node{b.mapped(f, b.Either(in[0]))}, nil
+}
+
+// mapped is f of each element of a node.
+func (b *Builder) mapped(f *function, x *gorgonia.Node) *gorgonia.Node {
+	shape, forward, backward := x.Shape(), f.forward, f.backward
+	if forward == nil {
+		forward = func(p *kernel.Pool, y, x []float32) { kernel.Map(p, y, x, f.f) }
+	}
+	if backward == nil {
+		backward = func(p *kernel.Pool, dx, x, dy []float32) { kernel.MapBackward(p, dx, x, dy, f.d) }
+	}
+	return b.Apply(Kernel{Name: f.name, Shape: shape,
+		Run: func(y []float32, x [][]float32) { forward(b.Pool, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
-				Run: func(dx []float32, x [][]float32) { kernel.MapBackward(b.Pool, dx, x[0], x[1], f.d) }}, in[0], dy)}
-		}}, b.Node(in[0]))}, nil
+				Run: func(dx []float32, x [][]float32) { backward(b.Pool, dx, x[0], x[1]) }}, in[0], dy)}
+		}}, x)
 }

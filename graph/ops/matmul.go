@@ -73,14 +73,25 @@ func (f *matMul) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{tensor64(in[0].Type, f.shape, y)}, nil
 }
 
-// Lower multiplies by one matrix as a whole; stacks on both sides have no fast form yet.
+// Lower multiplies by one matrix as a whole; of stacks on both sides it makes equal ones.
 func (f *matMul) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if numel(f.b[:len(f.b)-2]) != 1 || f.k == 0 {
+	if f.k == 0 {
 		return nil, nil
 	}
-	rows := numel(f.a) / f.k
-	a := b.alias("MatMul.a", b.Node(in[0]), []int{rows, f.k})
-	w := b.alias("MatMul.b", b.Node(in[1]), []int{f.k, f.n})
-	y := b.gemm(product{m: rows, n: f.n, k: f.k, alpha: 1}, a, w)
+	ra, rb := len(f.a)-2, len(f.b)-2
+	if numel(f.b[:rb]) == 1 {
+		rows := numel(f.a) / f.k
+		a := b.alias("MatMul.a", b.Node(in[0]), []int{rows, f.k})
+		w := b.alias("MatMul.b", b.Node(in[1]), []int{f.k, f.n})
+		y := b.gemm(product{m: rows, n: f.n, k: f.k, alpha: 1}, a, w)
+		return []*gorgonia.Node{b.alias("MatMul", y, f.shape)}, nil
+	}
+	stacked := func(name string, v *Value, shape, to []int) *gorgonia.Node {
+		x := b.alias(name, b.Node(v), shape)
+		return b.alias(name, b.expand(x, shape, to), slices.Concat([]int{numel(f.stack)}, to[len(to)-2:]))
+	}
+	a := stacked("MatMul.a", in[0], f.a, slices.Concat(f.stack, f.a[ra:]))
+	w := stacked("MatMul.b", in[1], f.b, slices.Concat(f.stack, f.b[rb:]))
+	y := b.gemm(product{stack: numel(f.stack), m: f.m, n: f.n, k: f.k, alpha: 1}, a, w)
 	return []*gorgonia.Node{b.alias("MatMul", y, f.shape)}, nil
 }

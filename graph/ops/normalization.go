@@ -171,7 +171,14 @@ func (f *normalization) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, err
 		return nil, nil
 	}
 	y := b.normalizeRows(f.name, b.Node(in[0]), denseShape(f.in), f.rows, f.epsilon, f.center)
-	y = b.mul(y, b.pick(f.name+".scale", b.Node(in[1]), f.in, f.places(in[1].Shape)))
+	if width := numel(f.in) / max(f.rows, 1); numel(in[1].Shape) == width && f.name != "InstanceNormalization" && f.name != "GroupNormalization" {
+		y = b.mulRows(f.name+".scale", y, b.Node(in[1]), f.rows, width)
+		if v := optional(in, 2); v != nil && numel(v.Shape) == width {
+			return []*gorgonia.Node{b.addRows(f.name+".bias", y, b.Node(v), f.rows, width)}, nil
+		}
+	} else {
+		y = b.mul(y, b.pick(f.name+".scale", b.Node(in[1]), f.in, f.places(in[1].Shape)))
+	}
 	if v := optional(in, 2); v != nil {
 		y = b.add(y, b.pick(f.name+".bias", b.Node(v), f.in, f.places(v.Shape)), f.in, f.in, f.in)
 	}

@@ -114,6 +114,11 @@ func (f *pad) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return []*onnx.Tensor{pick(ext[0], f.shape, f.places())}, nil
+}
+
+// places are where in x the elements of y are from; one behind its end is the pad value.
+func (f *pad) places() []int {
 	src := make([]int, 0, numel(f.shape))
 	own, out := strides(f.in), strides(f.shape)
 	for i := range numel(f.shape) {
@@ -121,14 +126,14 @@ func (f *pad) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 		for d := range f.shape {
 			k := f.source(i/out[d]%f.shape[d]-f.before[d], f.in[d])
 			if k < 0 {
-				at = in[0].Len()
+				at = numel(f.in)
 				break
 			}
 			at += k * own[d]
 		}
 		src = append(src, at)
 	}
-	return []*onnx.Tensor{pick(ext[0], f.shape, src)}, nil
+	return src
 }
 
 // source is the index in a dimension of n that index i of the padded one shows, -1
@@ -152,8 +157,11 @@ func (f *pad) source(i, n int) int {
 }
 
 func (f *pad) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if f.mode != "constant" || len(f.in) == 0 {
+	switch {
+	case len(f.in) == 0:
 		return nil, nil
+	case f.mode != "constant":
+		return []*gorgonia.Node{b.pick("Pad", b.Node(in[0]), f.shape, f.places())}, nil
 	}
 	// What stays of x, and where it starts in x and in y.
 	kept := make([]int, len(f.in))

@@ -157,7 +157,7 @@ func (f *pool) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	}
 	g, ok := f.pooling(f.n, f.c)
 	if !ok {
-		return nil, nil
+		return f.lowerVolume(b, in)
 	}
 	forward := func(y []float32, x [][]float32) { kernel.AveragePool(b.Pool, &g, y, x[0], f.countPad) }
 	backward := func(dx []float32, x [][]float32) { kernel.AveragePoolBackward(b.Pool, &g, dx, x[0], f.countPad) }

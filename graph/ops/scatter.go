@@ -5,12 +5,16 @@ import (
 	"math"
 	"slices"
 
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
 	"graft/onnx"
 )
 
 // scatter copies the data and writes updates over some of its elements, or combines
 // them: ScatterElements one element for each index, ScatterND whole slices.
-// https://onnx.ai/onnx/operators/onnx__ScatterElements.html, ScatterND; opsets 11, 13, 16, 18
+// Scatter is ScatterElements' name in opsets 9 and 10.
+// https://onnx.ai/onnx/operators/onnx__Scatter.html, ScatterElements, ScatterND; opsets 9, 11, 13, 16, 18
 type scatter struct {
 	reduction string
 	along     int
@@ -71,13 +75,7 @@ func (f *scatter) Infer(in []*Value) ([]*Value, error) {
 }
 
 func (f *scatter) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
-	var to []int
-	var err error
-	if f.slices {
-		to, err = slicePlaces(in[0].Shape, in[1], 0)
-	} else {
-		to, err = places(in[0].Shape, in[1], f.along)
-	}
+	to, err := f.targets(in[0].Shape, in[1])
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +108,74 @@ func (f *scatter) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 		y[i] = combine(f.reduction, y[i], u[k], most, least)
 	}
 	return []*onnx.Tensor{integerTensor(t.Type, t.Shape, y)}, nil
+}
+
+// targets are the places in the data of the updates.
+func (f *scatter) targets(data []int, index *onnx.Tensor) ([]int, error) {
+	if f.slices {
+		return slicePlaces(data, index, 0)
+	}
+	return places(data, index, f.along)
+}
+
+// Lower needs indices that are known, and for products and extremes ones that are there
+// once: then an update meets its element like the operand of Mul, Max or Min.
+func (f *scatter) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+	if in[1].Const == nil || !IsFloat(in[0].Type) {
+		return nil, nil
+	}
+	shape := in[0].Shape
+	to, err := f.targets(shape, in[1].Const)
+	if err != nil {
+		return nil, err
+	}
+	// the update that each element takes, and itself where there is none
+	taken, kept := slices.Repeat([]int{-1}, numel(shape)), make([]int, numel(shape))
+	once := true
+	for k, i := range to {
+		once = once && taken[i] < 0
+		taken[i] = k
+	}
+	fill := make([]float64, len(kept)) // for elements without an update
+	for i := range kept {
+		if kept[i] = i; taken[i] < 0 {
+			fill[i] = map[string]float64{"mul": 1, "max": math.Inf(-1), "min": math.Inf(1)}[f.reduction]
+		} else if f.reduction == "none" {
+			kept[i] = -1
+		}
+	}
+	x, u := b.Node(in[0]), b.Node(in[2])
+	name := "Scatter." + f.reduction
+	switch {
+	case f.reduction == "none":
+		return []*gorgonia.Node{b.add(b.pick(name, x, shape, kept), b.pick(name, u, shape, taken), shape, shape, shape)}, nil
+	case f.reduction == "add":
+		return []*gorgonia.Node{b.add(x, b.scattered(name, u, shape, to), shape, shape, shape)}, nil
+	case !once:
+		return nil, nil
+	}
+	v := &Value{Name: name, Shape: shape, Const: tensor64(onnx.TensorProto_FLOAT, shape, fill)}
+	u = b.add(b.pick(name, u, shape, taken), b.Node(v), shape, shape, shape)
+	if f.reduction == "mul" {
+		return []*gorgonia.Node{b.mul(x, u)}, nil
+	}
+	extreme := readMax(nil).(*pairwise)
+	if f.reduction == "min" {
+		extreme = readMin(nil).(*pairwise)
+	}
+	extreme.shape = shape
+	return []*gorgonia.Node{b.zip(extreme, x, u)}, nil
+}
+
+// scattered is the node of the given shape to whose places the elements of x are added.
+func (b *Builder) scattered(name string, x *gorgonia.Node, shape, to []int) *gorgonia.Node {
+	from := x.Shape()
+	return b.Apply(Kernel{Name: name, Shape: denseShape(shape),
+		Run: func(y []float32, x [][]float32) { kernel.PickBackward(y, x[0], to) },
+		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: name + ".du", Shape: from,
+				Run: func(dx []float32, x [][]float32) { kernel.Pick(dx, x[0], to) }}, dy)}
+		}}, x)
 }
 
 func combine[T int64 | float64](how string, a, b T, most, least func(a, b T) T) T {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"gorgonia.org/gorgonia"
+
+	"graft/graph/internal/kernel"
 	"graft/onnx"
 )
 
@@ -64,8 +67,18 @@ func (f *topK) Infer(in []*Value) ([]*Value, error) {
 }
 
 func (f *topK) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
-	order, width, inner := comparer(in[0], in[0]), f.in[f.axis], numel(f.in[f.axis+1:])
 	src, index := make([]int, numel(f.shape)), make([]int64, numel(f.shape))
+	inner := numel(f.in[f.axis+1:])
+	f.rank(comparer(in[0], in[0]), src)
+	for i, at := range src {
+		index[i] = int64(at / inner % f.in[f.axis])
+	}
+	return []*onnx.Tensor{pick(in[0], f.shape, src), onnx.FromInts(f.shape, index)}, nil
+}
+
+// rank finds the place in x of each element of y.
+func (f *topK) rank(order func(i, j int) int, src []int) {
+	width, inner := f.in[f.axis], numel(f.in[f.axis+1:])
 	line := make([]int, width)
 	for i := range numel(f.in[:f.axis]) * inner {
 		at := i/inner*width*inner + i%inner
@@ -83,9 +96,28 @@ func (f *topK) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 			}
 		})
 		for j, best := range line[:f.k] {
-			to := i/inner*f.k*inner + j*inner + i%inner
-			src[to], index[to] = at+best*inner, int64(best)
+			src[i/inner*f.k*inner+j*inner+i%inner] = at + best*inner
 		}
 	}
-	return []*onnx.Tensor{pick(in[0], f.shape, src), onnx.FromInts(f.shape, index)}, nil
+}
+
+// Lower: the gradient of a value goes to the place that it is from.
+func (f *topK) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if !IsFloat(in[0].Type) {
+		return nil, nil
+	}
+	x := b.Node(in[0])
+	from, src := x.Shape(), make([]int, numel(f.shape))
+	places := func(x []float32) []int {
+		t := &onnx.Tensor{Type: onnx.TensorProto_FLOAT, Shape: f.in, Data: x}
+		f.rank(comparer(t, t), src)
+		return src
+	}
+	y := b.Apply(Kernel{Name: "TopK", Shape: denseShape(f.shape),
+		Run: func(y []float32, x [][]float32) { kernel.Pick(y, x[0], places(x[0])) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
+			return []*gorgonia.Node{b.Apply(Kernel{Name: "TopK.dx", Shape: from,
+				Run: func(dx []float32, x [][]float32) { kernel.PickBackward(dx, x[1], places(x[0])) }}, in[0], dy)}
+		}}, x)
+	return []*gorgonia.Node{y, b.Reference("TopK", f, in, out)[1]}, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/gorgonia"
 
+	"graft/graph/internal/kernel"
 	"graft/onnx"
 )
 
@@ -44,21 +45,41 @@ func (f *where) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{pick(joined(x, y), f.shape, src)}, nil
 }
 
-// Lower needs a condition that is known.
 func (f *where) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	if in[0].Const == nil || !IsFloat(in[1].Type) {
+	if !IsFloat(in[1].Type) {
 		return nil, nil
 	}
-	places := [2][]int{stretched(in[1].Shape, f.shape), stretched(in[2].Shape, f.shape)}
-	for i, c := range expandTo(in[0].Const, f.shape).Data.([]bool) {
-		if c {
-			places[1][i] = -1
-		} else {
-			places[0][i] = -1
-		}
+	shape := denseShape(f.shape)
+	c := b.expand(b.floats("Where.condition", in[0]), in[0].Shape, f.shape)
+	x, y := b.expand(b.Node(in[1]), in[1].Shape, f.shape), b.expand(b.Node(in[2]), in[2].Shape, f.shape)
+	return []*gorgonia.Node{b.Apply(Kernel{Name: "Where", Shape: shape,
+		Run: func(y []float32, x [][]float32) { kernel.Select(b.Pool, y, x[0], x[1], x[2]) },
+		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
+			r := make([]*gorgonia.Node, 3)
+			if need[1] {
+				r[1] = b.Apply(Kernel{Name: "Where.dx", Shape: shape,
+					Run: func(dx []float32, x [][]float32) { kernel.Select(b.Pool, dx, x[0], x[1], nil) }}, in[0], dy)
+			}
+			if need[2] {
+				r[2] = b.Apply(Kernel{Name: "Where.dy", Shape: shape,
+					Run: func(dx []float32, x [][]float32) { kernel.Select(b.Pool, dx, x[0], nil, x[1]) }}, in[0], dy)
+			}
+			return r
+		}}, c, x, y)}, nil
+}
+
+// floats is a value of another type as float32: a condition as 0 and 1.
+func (b *Builder) floats(name string, v *Value) *gorgonia.Node {
+	f, to := &cast{to: onnx.TensorProto_FLOAT}, &Value{Name: name, Type: onnx.TensorProto_FLOAT, Shape: v.Shape}
+	if v.Const == nil {
+		return b.Reference(name, f, []*Value{v}, []*Value{to})[0]
 	}
-	x, y := b.pick("Where.x", b.Node(in[1]), f.shape, places[0]), b.pick("Where.y", b.Node(in[2]), f.shape, places[1])
-	return []*gorgonia.Node{b.add(x, y, f.shape, f.shape, f.shape)}, nil
+	t, err := f.Eval([]*onnx.Tensor{v.Const})
+	if err != nil { // of a type that has no numbers
+		panic(err)
+	}
+	to.Const = t[0]
+	return b.Node(to)
 }
 
 // stretched lists the places of a tensor of shape from that one of shape to is read from.

@@ -31,6 +31,20 @@ func readWindow(a *Attrs) window {
 
 // resolve computes the sides for an input with the given spatial extents.
 func (w *window) resolve(spatial []int) error {
+	if err := w.complete(spatial); err != nil {
+		return err
+	}
+	for i := range w.sides {
+		if err := w.sides[i].size(w.autoPad, w.ceil); err != nil {
+			return fmt.Errorf("spatial dimension %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// complete fills in the attributes that are not given, and the sides but for what
+// depends on the output.
+func (w *window) complete(spatial []int) error {
 	n := len(spatial)
 	if n == 0 {
 		return fmt.Errorf("the input has no spatial dimension")
@@ -53,18 +67,17 @@ func (w *window) resolve(spatial []int) error {
 	}
 	w.sides = make([]side, n)
 	for i := range w.sides {
-		s := &w.sides[i]
-		*s = side{in: spatial[i], kernel: w.kernels[i], stride: w.steps[i], dilation: w.gaps[i], before: w.pads[i], after: w.pads[n+i]}
-		if err := s.size(w.autoPad, w.ceil); err != nil {
-			return fmt.Errorf("spatial dimension %d: %w", i, err)
-		}
+		w.sides[i] = side{in: spatial[i], kernel: w.kernels[i], stride: w.steps[i], dilation: w.gaps[i], before: w.pads[i], after: w.pads[n+i]}
 	}
 	return nil
 }
 
+// reach is how far apart the first and the last element of a window are, and one.
+func (s *side) reach() int { return (s.kernel-1)*s.dilation + 1 }
+
 // size finds the output extent, and the pads where auto_pad leaves them to us.
 func (s *side) size(autoPad string, ceil bool) error {
-	reach := (s.kernel-1)*s.dilation + 1
+	reach := s.reach()
 	switch autoPad {
 	case "VALID":
 		s.before, s.after = 0, 0

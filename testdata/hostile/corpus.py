@@ -332,11 +332,11 @@ laughs.opset_import.add(domain="l", version=1)
 for i in range(10):
     body = [helper.make_node(f"f{i + 1}" if i < 9 else "Relu", ["a"], [f"b{k}"], domain="l" if i < 9 else "") for k in range(10)]
     laughs.functions.append(helper.make_function("l", f"f{i}", ["a"], ["b9"], body, [helper.make_opsetid("", 13), helper.make_opsetid("l", 1)]))
-runs("billion_laughs", laughs, says="local functions", x=F)
+runs("billion_laughs", laughs, says="the functions make more than", x=F)
 recursive = model([helper.make_node("f", ["x"], ["y"], domain="l")], inputs=flat, raw=True)
 recursive.opset_import.add(domain="l", version=1)
 recursive.functions.append(helper.make_function("l", "f", ["a"], ["b"], [helper.make_node("f", ["a"], ["b"], domain="l")], [helper.make_opsetid("l", 1)]))
-runs("recursive_function", recursive, x=F)
+runs("recursive_function", recursive, says="calls itself", x=F)
 chain = [node("Relu", ["x" if i == 0 else f"t{i}"], [f"t{i + 1}" if i < 99999 else "y"]) for i in range(100000)]
 runs("chain_100000", model(chain, inputs=flat), "accept", x=F)
 runs("chain_unsorted", model(chain[:3000][::-1] + [relu("t3000", "y")], inputs=flat), "accept", x=F)

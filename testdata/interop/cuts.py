@@ -2,7 +2,8 @@
 
     python cuts.py GRAFT_BINARY MODEL...
 
-Every cut model must pass onnx.checker with full shape inference, and ONNX Runtime
+A MODEL is a file, or the name of a torchvision model, which dialects.py builds with
+random weights and exports; that needs torch and torchvision. Every cut model must pass onnx.checker with full shape inference, and ONNX Runtime
 must compute from it what the whole model has at that tensor: within 1e-5 of the
 largest value, 2e-2 in float16, whose rounding follows ONNX Runtime's own plan.
 Needs onnx, onnxruntime and numpy.
@@ -72,7 +73,24 @@ def compare(graft, path, point, want, feed, folder):
     return None if worst <= (2e-2 if want.dtype == np.float16 else 1e-5) else f"differs by {worst:.2g} of the largest value"
 
 
+def export(name, folder):
+    """A torchvision model as a file."""
+    import torch
+
+    import dialects
+
+    net, size = dialects.build(name)
+    path = folder / f"{name}.onnx"
+    onnx.save(dialects.export(net, torch.randn(2, 3, size, size), "kept"), path)
+    return path
+
+
 def main(graft, *models):
+    with tempfile.TemporaryDirectory() as folder:
+        return check(graft, [m if pathlib.Path(m).exists() else export(m, pathlib.Path(folder)) for m in models])
+
+
+def check(graft, models):
     passed = failed = 0
     for path in models:
         shown = subprocess.run([graft, "inspect", "--json", path], capture_output=True, text=True)

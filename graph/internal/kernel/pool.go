@@ -57,6 +57,12 @@ type tasks struct {
 	gemm             gemm
 	lrn              lrn
 	strided          strided
+	resampling       resampling
+	gemmStack        gemmStack
+	cumulation       cumulation
+	selection        selection
+	rowPass          rowPass
+	rowSums          rowSums
 }
 
 // task is one kernel call; run does items lo to hi, which no other run touches.
