@@ -19,6 +19,7 @@ type ExtractorConfig struct {
 	Batch           int              // 32
 	Threads         int
 	Workers         int
+	MaxMemory       int64 // of the program, in bytes; 0: three quarters of the machine's
 }
 
 // Extractor computes what a model makes of images at a cut point.
@@ -57,7 +58,7 @@ func NewExtractor(m *onnx.ModelProto, c ExtractorConfig) (*Extractor, error) {
 	if m, err = graph.Cut(m, e.Tensor, o); err != nil {
 		return nil, err
 	}
-	e.program, err = graph.Compile(m, graph.Config{Options: graph.Options{Batch: c.Batch}, Threads: c.Threads})
+	e.program, err = graph.Compile(m, graph.Config{Options: graph.Options{Batch: c.Batch, MaxMemory: c.MaxMemory}, Threads: c.Threads})
 	return e, err
 }
 

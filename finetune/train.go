@@ -165,7 +165,10 @@ func (t *training) foresee() error {
 			continue
 		}
 		g := &stage{Phase: ph, train: images{set: t.trainSet}}
-		err := t.compile(g, t.plan.Model)
+		model, err := t.plan.joined(t.plan.Model)
+		if err == nil {
+			err = t.compile(g, model)
+		}
 		g.close()
 		if err != nil {
 			return err
