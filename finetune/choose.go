@@ -95,6 +95,10 @@ func (h *chooser) freezing() {
 		}
 		h.UnfreezeAt = head + 1
 		h.say("unfreeze-at", h.UnfreezeAt, "%d training images are enough to fine-tune the %s parameters below the cut, once the new layers have settled", h.images, short(h.params))
+		if h.norm && h.BatchNorm == "" {
+			h.BatchNorm = "frozen"
+			h.say("bn", "frozen", "the new layers have settled on the stored statistics; those of batches would unsettle them")
+		}
 		return
 	}
 	if h.frozen() {

@@ -35,7 +35,8 @@ type Config struct {
 	// learns too. 0: never, and with Freeze "auto" it is chosen.
 	UnfreezeAt int
 	// BatchNorm is "frozen" (stored statistics) or "batch" for the layers that learn.
-	// "" means batch where Batch is 8 or more and there are such layers.
+	// "" means frozen where UnfreezeAt is chosen, else batch where Batch is 8 or more and
+	// there are such layers.
 	BatchNorm string
 	Also      []string // further tensors that learn
 

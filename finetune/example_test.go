@@ -44,7 +44,7 @@ func ExampleGraft() {
 	// Output:
 	// epochs 60
 	// unfreeze-at 21
-	// opt sgd
+	// bn frozen
 	// 200 training images are enough to fine-tune the 32.7 k parameters below the cut, once the new layers have settled
 }
 

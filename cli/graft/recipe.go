@@ -28,7 +28,7 @@ func recipeFlags() []cli.Flag {
 			DefaultText: "auto"},
 		whole("unfreeze-at", 0, 1, "`EPOCH` from this epoch on what is frozen learns too", "never, or as --freeze auto says"),
 		word("bn", "BatchNorm of layers that learn: stored statistics or those of the batch",
-			"batch from batch size 8 on", finetune.BatchNorms...),
+			"frozen where --unfreeze-at is chosen, else batch from batch size 8 on", finetune.BatchNorms...),
 		&cli.StringSliceFlag{Name: "train", Usage: "`NAME` let this tensor learn too", DefaultText: "none"},
 		&cli.BoolFlag{Name: "float32", Usage: "write a model of 16-bit floats in float32; it is trained in float32 in any case"},
 	)...)
