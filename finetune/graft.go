@@ -352,13 +352,16 @@ func (p *Plan) describe(c Config) error {
 	if err != nil {
 		return err
 	}
+	if onlyClasses(p.Heads) { // nor what an earlier training has left there
+		onnx.DeleteMetadata(p.Model, HeadsKey)
+	}
 	for _, e := range []struct {
 		key   string
 		value any
 		not   bool
-	}{{LabelsKey, p.Classes, false}, {HeadsKey, p.Heads, onlyClasses(p.Heads)}, {LineageKey, append(history, entry), false}, {InputKey, p.Preprocess, p.arrays}} {
-		if e.not { // nor what an earlier training has left there
-			onnx.DeleteMetadata(p.Model, e.key)
+	}{{LabelsKey, p.Classes, false}, {HeadsKey, p.Heads, onlyClasses(p.Heads)}, {LineageKey, append(history, entry), false},
+		{InputKey, p.Preprocess, p.arrays}} { // arrays leave what the model says of images
+		if e.not {
 			continue
 		}
 		b, err := json.Marshal(e.value)

@@ -172,6 +172,10 @@ func TestWrittenModel(t *testing.T) {
 	if err := json.Unmarshal([]byte(s), &history); err != nil || len(history) == 0 || history[len(history)-1]["tool"] != "graft finetune" {
 		t.Errorf("lineage %s, %v", s, err)
 	}
+	was, _ := onnx.Metadata(m, InputKey)
+	if is, _ := onnx.Metadata(r.Best, InputKey); was == "" || is != was {
+		t.Errorf("what the model says of images was %q, is %q", was, is)
+	}
 	if r.Plan.Model == m || m.GetGraph().GetOutput()[0].GetName() != "logits" {
 		t.Error("the base itself was changed")
 	}

@@ -21,7 +21,7 @@ func inlined(m *onnx.ModelProto) (*onnx.ModelProto, error) {
 	}
 	c := shallow(m)
 	c.Functions = nil
-	n := &inlining{m: c, functions: map[string]*onnx.FunctionProto{}, used: names(m), left: maxInlined}
+	n := &inlining{m: c, functions: map[string]*onnx.FunctionProto{}, used: names(m), last: map[string]int{}, left: maxInlined}
 	for _, f := range m.GetFunctions() {
 		n.functions[functionKey(f.GetDomain(), f.GetName(), f.GetOverload())] = f
 	}
@@ -43,6 +43,7 @@ type inlining struct {
 	m         *onnx.ModelProto // the result
 	functions map[string]*onnx.FunctionProto
 	used      map[string]bool // names of values and nodes
+	last      map[string]int  // how many more names a name has led to
 	left      int             // nodes that calls may still make
 	within    []string        // functions being replaced, the outermost first
 }
@@ -67,8 +68,9 @@ func (n *inlining) name(c *call, name string) string {
 
 // fresh is a name that nothing has.
 func (n *inlining) fresh(name string) string {
-	for i, base := 2, name; n.used[name]; i++ {
-		name = fmt.Sprintf("%s_%d", base, i)
+	for base := name; n.used[name]; {
+		n.last[base]++ // goes on where the base's last name was found
+		name = fmt.Sprintf("%s_%d", base, n.last[base]+1)
 	}
 	n.used[name] = true
 	return name
