@@ -46,7 +46,7 @@ type correlation struct {
 }
 
 const (
-	correlationPixels = 128      // of x and dy stay, with the sums, in the nearest caches
+	correlationPixels = 28 * 28  // of x and dy, with the sums, stay in a near cache
 	correlationSums   = 32 << 10 // elements
 )
 
