@@ -123,9 +123,6 @@ func (s *Structure) cutAbove(st *step) int {
 	return 0
 }
 
-// quantized are the operators of models whose weights or activations are small integers.
-var quantized = []string{"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
-
 // Quantized names the first node that makes the model a quantized one; "" where it is
 // none. Its weights are integers, and rounding has no gradient.
 func (s *Structure) Quantized() (node, op string) {
@@ -134,7 +131,7 @@ func (s *Structure) Quantized() (node, op string) {
 		return "", ""
 	}
 	for _, i := range nodes {
-		if n := s.plan.model.GetGraph().GetNode()[i]; slices.Contains(quantized, n.GetOpType()) {
+		if n := s.plan.model.GetGraph().GetNode()[i]; ops.Table[n.GetOpType()].Quantizes {
 			return n.GetName(), n.GetOpType()
 		}
 	}
@@ -157,11 +154,12 @@ func (s *Structure) BatchNorms() (kept, folded int) {
 }
 
 // foldedInto looks for what exporters leave behind: TorchScript calls only folded weights
-// onnx::Conv_N, or N in older releases, PyTorch's newer exporter names a folded bias after the weight, and
-// TensorFlow's names tell the layer.
+// onnx::Conv_N, or N in older releases, PyTorch's newer exporter names a folded bias after
+// the weight, and TensorFlow's names tell the layer.
 func foldedInto(n *onnx.NodeProto) bool {
 	in := n.GetInput()
-	if len(in) == 3 && in[2] == in[1]+"_bias" || len(in) > 1 && strings.HasPrefix(in[1], "onnx::Conv") || len(in) == 3 && number.MatchString(in[1]) && number.MatchString(in[2]) {
+	if len(in) == 3 && (in[2] == in[1]+"_bias" || number.MatchString(in[1]) && number.MatchString(in[2])) ||
+		len(in) > 1 && strings.HasPrefix(in[1], "onnx::Conv") {
 		return true
 	}
 	return slices.ContainsFunc(append([]string{n.GetName()}, in...), func(s string) bool { return strings.Contains(s, "FusedBatchNorm") })

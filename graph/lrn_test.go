@@ -34,15 +34,7 @@ func TestLRNEqualsTorch(t *testing.T) {
 			x[k] *= 3
 		}
 		c.model.Graph.Initializer = []*onnx.TensorProto{onnx.FromFloats(g.Shape, x).Proto("a")}
-		p, err := graph.Compile(flattened(c.model), graph.Config{Threads: 1, Training: &graph.Training{
-			Learning: graph.Learning{Params: []string{"a"}}, Loss: weighted(drawFloats(fmt.Sprintf("lrn dy %d", i), len(x)))}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if err := p.Step(0); err != nil {
-			t.Fatal(err)
-		}
+		p := stepped(t, c.model, graph.Learning{Params: []string{"a"}}, drawFloats(fmt.Sprintf("lrn dy %d", i), len(x)))
 		y, _ := p.Output(0).Floats()
 		if err := near(widen(y), g.Y, 1e-6); err != nil {
 			t.Errorf("case %d: y: %v", i, err)

@@ -84,14 +84,7 @@ func TestGradientsEqualTorch(t *testing.T) {
 			if g.Batch {
 				l.BatchStatistics = []string{"y"}
 			}
-			p, err := graph.Compile(flattened(c.model), graph.Config{Threads: 1, Training: &graph.Training{Learning: l, Loss: weighted(g.Dy)}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer p.Close()
-			if err := p.Step(0); err != nil {
-				t.Fatal(err)
-			}
+			p := stepped(t, c.model, l, g.Dy)
 			y, _ := p.Output(0).Floats()
 			if err := near(widen(y), g.Y.Data, 1e-4); err != nil {
 				t.Errorf("y: %v", err)
@@ -106,4 +99,18 @@ func TestGradientsEqualTorch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stepped is m after one training step towards the sum of its output times dy.
+func stepped(t *testing.T, m *onnx.ModelProto, l graph.Learning, dy []float32) *graph.Program {
+	t.Helper()
+	p, err := graph.Compile(flattened(m), graph.Config{Threads: 1, Training: &graph.Training{Learning: l, Loss: weighted(dy)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if err := p.Step(0); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -31,12 +31,12 @@ func explain(p *graph.Program, once func() error, iterations int) ([]kernelRepor
 			return nil, err
 		}
 	}
-	var total time.Duration
-	for _, t := range p.Timings() {
+	timings, total := p.Timings(), time.Duration(0)
+	for _, t := range timings {
 		total += t.Fastest
 	}
 	var rows []kernelReport
-	for _, t := range p.Timings() {
+	for _, t := range timings {
 		each := t.Fastest.Seconds()
 		rows = append(rows, kernelReport{Step: cmp.Or(t.Step, "loss"), Kernel: t.Kernel, How: t.How, Shape: t.Shape,
 			MS: 1000 * each, GFLOPS: 2 * float64(t.MultiplyAdds) / each / 1e9, Share: float64(t.Fastest) / float64(total)})

@@ -32,27 +32,13 @@ func (s *Set) looks(ctx context.Context, workers int, step func()) ([]look, erro
 		workers = runtime.GOMAXPROCS(0)
 	}
 	all := make([]look, s.Len())
-	next := make(chan int)
-	var running sync.WaitGroup
 	var mu sync.Mutex
-	for range workers {
-		running.Go(func() {
-			for i := range next {
-				all[i] = s.look(i)
-				mu.Lock()
-				step()
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range all {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
-	running.Wait()
+	s.each(workers, func() bool { return ctx.Err() != nil }, func(i int) {
+		all[i] = s.look(i)
+		mu.Lock()
+		step()
+		mu.Unlock()
+	})
 	return all, ctx.Err()
 }
 

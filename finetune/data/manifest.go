@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 )
 
 // Sum is what an example was made from.
@@ -22,27 +21,13 @@ type Sum struct {
 // an error that names it.
 func (s *Set) Manifest(ctx context.Context) ([]Sum, error) {
 	sums, errs := make([]Sum, s.Len()), make([]error, s.Len())
-	next := make(chan int)
-	var running sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		running.Go(func() {
-			for i := range next {
-				b, err := s.src.content(s.position(i))
-				sums[i], errs[i] = Sum{Name: s.Items[i].Name, SHA256: sha256.Sum256(b)}, err
-				if it := s.Items[i]; it.Label >= 0 || it.Told != nil {
-					sums[i].Class = s.Answer(i)
-				}
-			}
-		})
-	}
-	for i := range sums {
-		if ctx.Err() != nil {
-			break
+	s.each(runtime.GOMAXPROCS(0), func() bool { return ctx.Err() != nil }, func(i int) {
+		b, err := s.src.content(s.position(i))
+		sums[i], errs[i] = Sum{Name: s.Items[i].Name, SHA256: sha256.Sum256(b)}, err
+		if it := s.Items[i]; it.Label >= 0 || it.Told != nil {
+			sums[i].Class = s.Answer(i)
 		}
-		next <- i
-	}
-	close(next)
-	running.Wait()
+	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

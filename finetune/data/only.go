@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
+	"sync/atomic"
 )
 
 // Only is the examples of some of the classes of s, in the order of s, with their labels
@@ -47,31 +47,13 @@ func (s *Set) Decoded(ctx context.Context, limit int64) (*Set, error) {
 	}
 	d := decoded{source: s, pictures: make([]*Image, s.Len())}
 	errs := make([]error, s.Len())
-	var taken int64
-	var mu sync.Mutex
-	next := make(chan int)
-	var running sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		running.Go(func() {
-			for i := range next {
-				d.pictures[i], errs[i] = s.Image(i)
-				if errs[i] == nil {
-					mu.Lock()
-					taken += int64(len(d.pictures[i].Pix))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	full := func() bool { mu.Lock(); defer mu.Unlock(); return taken > limit }
-	for i := range s.Items {
-		if ctx.Err() != nil || full() {
-			break
+	var taken atomic.Int64
+	full := func() bool { return taken.Load() > limit }
+	s.each(runtime.GOMAXPROCS(0), func() bool { return ctx.Err() != nil || full() }, func(i int) {
+		if d.pictures[i], errs[i] = s.Image(i); errs[i] == nil {
+			taken.Add(int64(len(d.pictures[i].Pix)))
 		}
-		next <- i
-	}
-	close(next)
-	running.Wait()
+	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Item is one labelled example.
@@ -72,6 +73,24 @@ func (s *Set) Image(i int) (*Image, error) {
 func (s *Set) Tensor(i int) (x []float32, shape [3]int, ok bool) {
 	x, shape = s.src.tensor(s.position(i))
 	return x, shape, x != nil
+}
+
+// each calls f for every example, in order, on so many goroutines, until stop.
+func (s *Set) each(workers int, stop func() bool, f func(i int)) {
+	next := make(chan int)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := 0; i < s.Len() && !stop(); i++ {
+		next <- i
+	}
+	close(next)
+	running.Wait()
 }
 
 func (s *Set) position(i int) int {

@@ -43,21 +43,18 @@ func Cascaded(f Form, own []*Value, r Reader) (Form, []*Value) {
 func layerOf(f Form) (l kernel.Layer, ok bool) {
 	switch f := f.(type) {
 	case *conv:
-		g, planar := f.geometry()
+		g, planar := f.convolution(f.n, f.c, f.m, f.group)
 		if l.Conv = *g; !planar || g.Group > 1 && !g.Depthwise() || g.WinogradPays() {
 			return l, false
 		}
 		l.Clamp, l.Lo, l.Hi = f.limits.set, f.limits.lo, f.limits.hi
 		return l, true
 	case *pool:
-		w, planar := f.pooling(f.n, f.c)
+		g, planar := f.convolution(f.n, f.c, f.c, 1)
 		if !f.max || f.indices || !planar {
 			return l, false
 		}
-		l.Pool = true
-		l.Conv = kernel.Conv{N: w.N, C: w.C, H: w.H, W: w.W, M: w.C, OutH: w.OutH, OutW: w.OutW, Group: 1, KernelH: w.KernelH, KernelW: w.KernelW,
-			StrideH: w.StrideH, StrideW: w.StrideW, DilationH: w.DilationH, DilationW: w.DilationW,
-			PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight}
+		l.Conv, l.Pool = *g, true
 		return l, true
 	}
 	return l, false
@@ -96,14 +93,13 @@ func (f *cascade) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) 
 		own, more = more[:f.inputs[i]], more[f.inputs[i]:]
 		c, isConv := form.(*conv)
 		if i == 0 {
+			var n *gorgonia.Node
 			if isConv {
-				l.Narrow = c.narrow(b, x)
-			}
-			if l.Narrow {
-				args = append(args, b.narrow(x))
+				n, l.Narrow = c.input(b, x)
 			} else {
-				args = append(args, b.Blocked(x))
+				n = b.Blocked(x)
 			}
+			args = append(args, n)
 		}
 		if !isConv {
 			how = append(how, "max")

@@ -78,14 +78,6 @@ func (f *conv) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{tensor64(in[0].Type, f.shape, y)}, nil
 }
 
-// geometry is the convolution as the kernels see it; ok is false over three dimensions.
-func (f *conv) geometry() (*kernel.Conv, bool) {
-	h, v, ok := f.planar()
-	return &kernel.Conv{N: f.n, C: f.c, H: h.in, W: v.in, M: f.m, OutH: h.out, OutW: v.out, Group: f.group,
-		KernelH: h.kernel, KernelW: v.kernel, StrideH: h.stride, StrideW: v.stride, DilationH: h.dilation, DilationW: v.dilation,
-		PadTop: h.before, PadLeft: v.before, PadBottom: h.after, PadRight: v.after}, ok
-}
-
 // Absorb takes over, in this order, a normalisation by stored statistics, a sum with
 // another tensor, and limits.
 func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
@@ -109,23 +101,16 @@ func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
 
 // Lower reads, after the convolution's own inputs, those it has absorbed.
 func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	g, ok := f.geometry()
+	g, ok := f.convolution(f.n, f.c, f.m, f.group)
 	if !ok {
 		return f.lowerVolume(b, in)
 	}
-	x := in[0]
-	g.Narrow = f.narrow(b, x)
-	k := convolution{b: b, g: g, limits: f.limits, bias: -1, residual: -1}
-	if g.Narrow {
-		k.args = append(k.args, b.narrow(x))
-	} else {
-		k.args = append(k.args, b.Blocked(x))
-	}
+	x, narrow := f.input(b, in[0])
+	g.Narrow = narrow
+	k := convolution{b: b, g: g, args: []*gorgonia.Node{x}, limits: f.limits, bias: -1, residual: -1}
 	var bias *gorgonia.Node
 	k.w, bias, in = f.parameters(b, in)
-	// Where the gradient passes, the sign of what lies near zero decides what learns:
-	// PyTorch's sums are taken there. Backward the error stays as small as it is.
-	k.fast = g.WinogradPays() && !(b.Training && (b.NeedsGradient(k.args[0]) || b.NeedsGradient(k.w)))
+	k.fast = b.takesWinograd(g, x, k.w)
 	k.args = append(k.args, k.pack())
 	if bias != nil {
 		k.bias = len(k.args)
@@ -138,9 +123,19 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	return []*gorgonia.Node{k.apply(blockedShape(f.shape))}, nil
 }
 
-// narrow says whether x is read in the narrow layout, that of images.
-func (f *conv) narrow(b *Builder, x *Value) bool {
-	return f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x))
+// input is the node of x in the layout in which it is read: the narrow one for images.
+func (f *conv) input(b *Builder, x *Value) (n *gorgonia.Node, narrow bool) {
+	if f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x)) {
+		return b.narrow(x), true
+	}
+	return b.Blocked(x), false
+}
+
+// takesWinograd says whether a convolution of x by w, forward, runs by Winograd's algorithm.
+// Where the gradient passes, the sign of what lies near zero decides what learns: PyTorch's
+// sums are taken there. Backward the error stays as small as it is.
+func (b *Builder) takesWinograd(g *kernel.Conv, x, w *gorgonia.Node) bool {
+	return g.WinogradPays() && !(b.Training && (b.NeedsGradient(x) || b.NeedsGradient(w)))
 }
 
 // parameters are weights and bias, or nil, with an absorbed normalisation folded into

@@ -132,17 +132,12 @@ func (f *convTranspose) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 func (f *convTranspose) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
-	h, v, ok := f.forward().planar()
+	g, ok := f.forward().convolution(f.n, f.m, f.c, f.group)
 	if !ok {
 		return f.lowerVolume(b, in)
 	}
-	g := &kernel.Conv{N: f.n, C: f.m, H: h.in, W: v.in, M: f.c, OutH: h.out, OutW: v.out, Group: f.group,
-		KernelH: h.kernel, KernelW: v.kernel, StrideH: h.stride, StrideW: v.stride, DilationH: h.dilation, DilationW: v.dilation,
-		PadTop: h.before, PadLeft: v.before, PadBottom: h.after, PadRight: v.after}
 	x, w := b.Blocked(in[0]), b.Node(in[1])
-	// as in a convolution: where the gradient passes, no sums by Winograd's algorithm
-	fast := g.WinogradPays() && !(b.Training && (b.NeedsGradient(x) || b.NeedsGradient(w)))
-	y := b.transposed("ConvTranspose", g, blockedShape(f.shape), x, w, fast)
+	y := b.transposed("ConvTranspose", g, blockedShape(f.shape), x, w, b.takesWinograd(g, x, w))
 	if v := optional(in, 2); v != nil {
 		y = b.addLanes(y, b.Node(v), f.shape)
 	}

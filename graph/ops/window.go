@@ -130,6 +130,15 @@ func (w *window) pooling(n, c int) (kernel.Window, bool) {
 		PadTop: h.before, PadLeft: v.before, PadBottom: h.after, PadRight: v.after}, ok
 }
 
+// convolution is the kernel's geometry for x [n,c,…] and y [n,m,…]; ok is false over three
+// dimensions.
+func (w *window) convolution(n, c, m, group int) (g *kernel.Conv, ok bool) {
+	h, v, ok := w.planar()
+	return &kernel.Conv{N: n, C: c, H: h.in, W: v.in, M: m, OutH: h.out, OutW: v.out, Group: group,
+		KernelH: h.kernel, KernelW: v.kernel, StrideH: h.stride, StrideW: v.stride, DilationH: h.dilation, DilationW: v.dilation,
+		PadTop: h.before, PadLeft: v.before, PadBottom: h.after, PadRight: v.after}, ok
+}
+
 // each calls f for every position of the window (out, in row-major order) and every
 // place of the kernel inside it that falls on the input (k and x, likewise flat).
 // begin and end run before and after each position; padded counts the places that

@@ -76,10 +76,13 @@ func (t *correlation) share() (shares int) {
 	least := 0
 	for deep := 1; deep <= t.blocks; deep++ {
 		for wide := 1; wide <= t.panels; wide++ {
+			sums := deep * wide * len(isa.rows) * isa.lanes * t.inLanes * len(t.class.places)
+			if least > 0 && sums > correlationSums {
+				break
+			}
 			down, right := (t.blocks+deep-1)/deep, (t.panels+wide-1)/wide
 			reads := right*t.blocks*t.inLanes*t.class.stepH + down*t.outBlocks*isa.lanes
-			sums := deep * wide * len(isa.rows) * isa.lanes * t.inLanes * len(t.class.places)
-			if least == 0 || reads < least && sums <= correlationSums && t.groups*down*right >= leastTasks {
+			if least == 0 || reads < least && t.groups*down*right >= leastTasks {
 				least, shares, t.deep, t.wide = reads, down*right, deep, wide
 			}
 		}
