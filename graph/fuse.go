@@ -9,8 +9,17 @@ import (
 // fuse lets steps absorb the only readers of their outputs: a convolution the
 // normalisation by stored statistics, the sum with a shortcut and the activation
 // that follow it. keep are values that must go on being computed; batch names the
-// normalisations by the batch's statistics, learns the values that learn.
+// normalisations by the batch's statistics, learns the values that learn. A Swish is seen
+// as one, with one reader the less of what it is of, once it has been put together: so it
+// goes on until nothing is left to do.
 func (p *plan) fuse(keep map[*ops.Value]bool, batch map[string]bool, learns map[*ops.Value]bool) {
+	for before := -1; before != len(p.steps); {
+		before = len(p.steps)
+		p.absorb(keep, batch, learns)
+	}
+}
+
+func (p *plan) absorb(keep map[*ops.Value]bool, batch map[string]bool, learns map[*ops.Value]bool) {
 	readers := map[*ops.Value][]*step{}
 	for _, s := range p.steps {
 		for _, v := range s.in {

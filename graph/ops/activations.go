@@ -132,6 +132,9 @@ func readSoftsign(*Attrs) Form {
 // https://onnx.ai/onnx/operators/onnx__Swish.html; opset 24
 func readSwish(a *Attrs) Form {
 	alpha := float64(a.Float("alpha", 1))
+	if alpha == 1 {
+		return swish()
+	}
 	return &function{name: "Swish", f: func(x float64) float64 { return x * logistic(alpha*x) }, d: func(x float64) float64 {
 		s := logistic(alpha * x)
 		return s + alpha*x*s*(1-s)

@@ -47,7 +47,7 @@ func layerOf(f Form) (l kernel.Layer, ok bool) {
 		if l.Conv = *g; !planar || g.Group > 1 && !g.Depthwise() || g.WinogradPays() {
 			return l, false
 		}
-		l.Clamp, l.Lo, l.Hi = f.limits.set, f.limits.lo, f.limits.hi
+		l.Epilogue = f.epilogue()
 		return l, true
 	case *pool:
 		g, planar := f.convolution(f.n, f.c, f.c, 1)

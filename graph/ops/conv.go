@@ -23,6 +23,7 @@ type conv struct {
 	norm   *batchNormalization
 	adds   bool
 	limits limits
+	swish  bool
 }
 
 func readConv(a *Attrs) Form { return &conv{window: readWindow(a), group: a.Int("group", 1)} }
@@ -79,9 +80,9 @@ func (f *conv) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 }
 
 // Absorb takes over, in this order, a normalisation by stored statistics, a sum with
-// another tensor, and limits.
+// another tensor, and limits; or a Swish, whose gradient would ask for what it is of.
 func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
-	if len(f.kernels) > 2 || f.limits.set {
+	if len(f.kernels) > 2 || f.limits.set || f.swish {
 		return nil, false
 	}
 	if n, ok := r.Form.(*batchNormalization); ok && !r.Batch && !f.adds && f.norm == nil {
@@ -96,6 +97,10 @@ func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
 		f.adds = true
 		return []*Value{other}, true
 	}
+	if u, ok := r.Form.(*unary); ok && u.name == "Swish" {
+		f.swish = !slices.ContainsFunc(own, r.Learn)
+		return nil, f.swish
+	}
 	return nil, f.limits.absorb(r.Form)
 }
 
@@ -107,7 +112,7 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	}
 	x, narrow := f.input(b, in[0])
 	g.Narrow = narrow
-	k := convolution{b: b, g: g, args: []*gorgonia.Node{x}, limits: f.limits, bias: -1, residual: -1}
+	k := convolution{b: b, g: g, args: []*gorgonia.Node{x}, epilogue: f.epilogue(), limits: f.limits, bias: -1, residual: -1}
 	var bias *gorgonia.Node
 	k.w, bias, in = f.parameters(b, in)
 	k.fast = b.takesWinograd(g, x, k.w)
@@ -121,6 +126,11 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		k.args = append(k.args, b.Blocked(in[0]))
 	}
 	return []*gorgonia.Node{k.apply(blockedShape(f.shape))}, nil
+}
+
+// epilogue is what follows the sums, bias and residual left out.
+func (f *conv) epilogue() kernel.Epilogue {
+	return kernel.Epilogue{Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi, Swish: f.swish}
 }
 
 // input is the node of x in the layout in which it is read: the narrow one for images.
@@ -159,7 +169,8 @@ type convolution struct {
 	g              *kernel.Conv
 	w              *gorgonia.Node // [M,C/group,kH,kW]
 	args           []*gorgonia.Node
-	bias, residual int // places in args, or -1
+	bias, residual int             // places in args, or -1
+	epilogue       kernel.Epilogue // without these two
 	limits         limits
 	fast           bool // forward by Winograd's algorithm
 }
@@ -179,10 +190,9 @@ func (k *convolution) pack() *gorgonia.Node {
 }
 
 func (k *convolution) apply(shape []int) *gorgonia.Node {
-	e := kernel.Epilogue{Clamp: k.limits.set, Lo: k.limits.lo, Hi: k.limits.hi}
 	return k.b.Apply(Kernel{Name: "Conv", Shape: shape, How: howOf(k.g, k.fast), MultiplyAdds: k.g.MultiplyAdds(),
 		Run: func(y []float32, x [][]float32) {
-			e := e
+			e := k.epilogue
 			if k.bias >= 0 {
 				e.Bias = x[k.bias]
 			}
@@ -215,6 +225,9 @@ func howOf(g *kernel.Conv, winograd bool) string {
 
 func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 	b, g := k.b, k.g
+	if k.epilogue.Swish {
+		panic("ops: no gradient passes a convolution that has absorbed a Swish")
+	}
 	r := make([]*gorgonia.Node, len(in))
 	dy = b.gate(k.limits, y, dy)
 	if need[0] {

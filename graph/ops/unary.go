@@ -37,6 +37,22 @@ func readTanh(*Attrs) Form {
 	return &unary{name: "Tanh", f: math.Tanh, forward: kernel.Tanh, backward: kernel.TanhBackward}
 }
 
+// swish is x times its logistic function.
+func swish() *unary {
+	return &unary{name: "Swish", f: func(x float64) float64 { return x * logistic(x) },
+		forward: kernel.Swish, backward: kernel.SwishBackward, ofInput: true}
+}
+
+// Absorb makes of a Sigmoid, and its product with what it is of, a Swish.
+func (f *unary) Absorb(own []*Value, r Reader) ([]*Value, bool) {
+	next, ok := r.Form.(*binary)
+	if f.name != "Sigmoid" || !ok || next.name != "Mul" || next.spelt.stage > 0 || len(r.In) != 2 || r.In[1-r.Slot] != own[0] {
+		return nil, false
+	}
+	*f = *swish()
+	return nil, true
+}
+
 func (f *unary) Infer(in []*Value) ([]*Value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err

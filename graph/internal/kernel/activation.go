@@ -3,12 +3,20 @@ package kernel
 import "math"
 
 // The transcendental functions are computed in double precision and rounded
-// once: they are within one unit in the last place.
+// once: they are within one unit in the last place. With vectors Sigmoid and Swish are
+// computed in single precision, and within three.
 
 // Sigmoid computes y[i] = 1 / (1 + exp(-x[i])); y may be x.
-func Sigmoid(p *Pool, y, x []float32) { p.each(vector{f: sigmoid, y: y, a: x}) }
+func Sigmoid(p *Pool, y, x []float32) { p.each(vector{f: isa.sigmoid, y: y, a: x}) }
 
-// SigmoidBackward computes dx[i] = dy[i] * y[i] * (1 - y[i]) from Sigmoid's
+// Swish computes y[i] = x[i] / (1 + exp(-x[i])); y may be x.
+func Swish(p *Pool, y, x []float32) { p.each(vector{f: isa.swish, y: y, a: x}) }
+
+// SwishBackward computes dx[i] = dy[i] * s * (1 + x[i]*(1-s)), where s is Sigmoid of
+// Swish's input x[i]; dx may be dy.
+func SwishBackward(p *Pool, dx, x, dy []float32) { p.binary(dx, x, dy, isa.swishBackward) }
+
+// SigmoidBackward computes dx[i] = dy[i] * (1 - y[i]) * y[i] from Sigmoid's
 // output y; dx may be dy.
 func SigmoidBackward(p *Pool, dx, y, dy []float32) { p.binary(dx, y, dy, sigmoidBackward) }
 
@@ -43,14 +51,29 @@ func HardSwishBackward(p *Pool, dx, x, dy []float32) { p.binary(dx, x, dy, hardS
 func sigmoid(_ *vector, y, x, _ []float32) {
 	x = x[:len(y)]
 	for i := range y {
-		y[i] = float32(1 / (1 + expOf(-x[i], 0)))
+		y[i] = 1 / float32(1+expOf(-x[i], 0)) // overflows where PyTorch's does
 	}
 }
 
 func sigmoidBackward(_ *vector, dx, y, dy []float32) {
 	y, dy = y[:len(dx)], dy[:len(dx)]
 	for i := range dx {
-		dx[i] = dy[i] * y[i] * (1 - y[i])
+		dx[i] = dy[i] * (1 - y[i]) * y[i]
+	}
+}
+
+func swish(_ *vector, y, x, _ []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = x[i] / float32(1+expOf(-x[i], 0))
+	}
+}
+
+func swishBackward(_ *vector, dx, x, dy []float32) {
+	x, dy = x[:len(dx)], dy[:len(dx)]
+	for i := range dx {
+		s := 1 / float32(1+expOf(-x[i], 0))
+		dx[i] = dy[i] * s * (1 + x[i]*(1-s))
 	}
 }
 

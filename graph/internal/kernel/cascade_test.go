@@ -38,7 +38,7 @@ func drawCascade(r *rand.Rand, size int) []Layer {
 			if r.IntN(2) > 0 {
 				l.Bias = random(r, g.M)
 			}
-			l.Clamp, l.Lo, l.Hi = r.IntN(2) > 0, -0.5, 0.5
+			l.Clamp, l.Lo, l.Hi, l.Swish = r.IntN(2) > 0, -0.5, 0.5, r.IntN(3) == 0
 		}
 		layers = append(layers, l)
 		c, h, w = g.M, g.OutH, g.OutW

@@ -23,6 +23,14 @@ type Epilogue struct {
 	Residual []float32 // like y, added; or nil
 	Clamp    bool      // keep y between Lo and Hi, NaN as it is
 	Lo, Hi   float32
+	Swish    bool // then y / (1 + exp(-y))
+}
+
+// activate is what tiles leave of an epilogue, while their rows are near.
+func (e *Epilogue) activate(y []float32) {
+	if e.Swish {
+		isa.swish(nil, y, y, nil)
+	}
 }
 
 // ConvForward computes the convolution (ONNX's Conv, a cross-correlation)
@@ -31,7 +39,7 @@ type Epilogue struct {
 //	  y[n,m,oh,ow] = bias[m] + residual[n,m,oh,ow] + sum over c, kh, kw of
 //	    w[m,c,kh,kw] * x[n, m/(M/Group)*(C/Group)+c, oh*StrideH-PadTop+kh*DilationH, ow*StrideW-PadLeft+kw*DilationW]
 //
-// where x is zero outside its plane, and limits y. w is PackWeights's.
+// where x is zero outside its plane, limits y and activates it. w is PackWeights's.
 func ConvForward(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 	g.check()
 	if len(x) < g.input() || len(y) < g.output() || len(w) < g.Packed() || e.Residual != nil && len(e.Residual) < g.output() {

@@ -238,14 +238,14 @@ func backwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	UnpackWeights(p, g, dw, packed)
 }
 
-// What follows the sums: bias, residual and limits, each alone and together.
+// What follows the sums: bias, residual, limits and Swish, each alone and together.
 func TestConvEpilogue(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
 		for _, g := range []Conv{square(2, 5, 6, 19, 3, 1, 1, 1), square(2, 20, 6, 20, 3, 2, 1, 20), square(2, 40, 5, 33, 1, 1, 0, 1)} {
 			x, w, bias := random(r, g.N*g.C*g.H*g.W), random(r, g.M*(g.C/g.Group)*g.KernelH*g.KernelW), random(r, g.M)
 			residual := random(r, g.N*g.M*g.OutH*g.OutW)
-			for i := range 8 {
+			for i := range 16 {
 				e, want := Epilogue{}, make([]float64, len(residual))
 				g.eachProduct(func(i, j, k int) { want[i] += float64(x[j]) * float64(w[k]) })
 				if i&1 > 0 {
@@ -257,6 +257,7 @@ func TestConvEpilogue(t *testing.T) {
 				if i&4 > 0 {
 					e.Clamp, e.Lo, e.Hi = true, -0.5, 1.5
 				}
+				e.Swish = i&8 > 0
 				for k := range want {
 					if e.Bias != nil {
 						want[k] += float64(bias[k/(g.OutH*g.OutW)%g.M])
@@ -266,6 +267,9 @@ func TestConvEpilogue(t *testing.T) {
 					}
 					if e.Clamp {
 						want[k] = min(max(want[k], -0.5), 1.5)
+					}
+					if e.Swish {
+						want[k] /= 1 + math.Exp(-want[k])
 					}
 				}
 				packed, out, y := filled(g.Packed()), filled(g.output()), make([]float32, len(want))

@@ -35,8 +35,9 @@ var elementwise = []struct {
 	{"ReluBackward", 0, ReluBackward, func(a, b float64) float64 { return where(!(a <= 0), b, 0) }},
 	{"Clip", 0, func(p *Pool, y, a, _ []float32) { Clip(p, y, a, -0.5, 6) }, func(a, _ float64) float64 { return min(max(a, -0.5), 6) }},
 	{"ClipBackward", 0, func(p *Pool, y, a, b []float32) { ClipBackward(p, y, a, b, -1, 6) }, func(a, b float64) float64 { return where(a >= -1 && a <= 6, b, 0) }},
-	{"Sigmoid", 1, func(p *Pool, y, a, _ []float32) { Sigmoid(p, y, a) }, func(a, _ float64) float64 { return 1 / (1 + math.Exp(-a)) }},
-	{"SigmoidBackward", 4, SigmoidBackward, func(a, b float64) float64 { return float64(float32(b*a)) * (1 - a) }},
+	{"Swish", 3, func(p *Pool, y, a, _ []float32) { Swish(p, y, a) }, func(a, _ float64) float64 { return a / float64(float32(1+math.Exp(-a))) }},
+	{"Sigmoid", 3, func(p *Pool, y, a, _ []float32) { Sigmoid(p, y, a) }, func(a, _ float64) float64 { return 1 / float64(float32(1+math.Exp(-a))) }},
+	{"SigmoidBackward", 4, SigmoidBackward, func(a, b float64) float64 { return float64(float32(b*float64(float32(1-a)))) * a }},
 	{"Tanh", 1, func(p *Pool, y, a, _ []float32) { Tanh(p, y, a) }, func(a, _ float64) float64 { return math.Tanh(a) }},
 	{"TanhBackward", 4, TanhBackward, func(a, b float64) float64 { return b * (1 - a*a) }},
 	{"HardSigmoid", 2, func(p *Pool, y, a, _ []float32) { HardSigmoid(p, y, a, 0.25, 0.5) }, func(a, _ float64) float64 { return max(0, min(1, 0.25*a+0.5)) }},
@@ -121,10 +122,10 @@ func TestExpSweep(t *testing.T) {
 	y := make([]float32, len(x))
 	for _, k := range elementwise {
 		switch k.name {
-		case "Sigmoid", "Tanh":
+		case "Sigmoid", "Swish", "Tanh":
 			k.run(nil, y, x, nil)
 			for i, v := range x {
-				if want := k.want(float64(v), 0); !same(y[i], want, 1) {
+				if want := k.want(float64(v), 0); !same(y[i], want, k.ulps) {
 					t.Fatalf("%s(%v) is %v, want %v", k.name, v, y[i], want)
 				}
 			}

@@ -26,7 +26,8 @@ type loops struct {
 	winogradWeights                 func(u, w, scratch []float32, plane, wPlane, vectors int)
 	winogradWeightsBackward         func(dw, u, scratch []float32, plane, wPlane, vectors int)
 
-	relu, reluBackward, add func(v *vector, y, a, b []float32)
+	relu, reluBackward, add       func(v *vector, y, a, b []float32)
+	sigmoid, swish, swishBackward func(v *vector, y, a, b []float32)
 }
 
 // isa is the instruction set in use, the best that this machine has.
@@ -41,6 +42,7 @@ var plain = &loops{
 	winogradInput:   winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
 	winogradWeights: winogradWeightsPlain, winogradWeightsBackward: winogradWeightsBackwardPlain,
 	relu: relu, reluBackward: reluBackward, add: add,
+	sigmoid: sigmoid, swish: swish, swishBackward: swishBackward,
 }
 
 // peakPlain has about as many sums as tilePlain.

@@ -60,6 +60,7 @@ var (
 			winogradWeightsBackwardAVX2(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
 		},
 		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward), add: inVectors(addAVX2, add),
+		sigmoid: everyVector(sigmoidAVX2, 8), swish: everyVector(swishAVX2, 8), swishBackward: everyVector(swishBackwardAVX2, 8),
 	}
 	avx512 = &loops{
 		name: "avx512", lanes: 16, rows: []int{14, 14}, transpose: transposeVectors,
@@ -99,6 +100,7 @@ var (
 			winogradWeightsBackwardAVX512(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
 		},
 		relu: avx2.relu, reluBackward: avx2.reluBackward, add: avx2.add,
+		sigmoid: everyVector(sigmoidAVX512, 16), swish: everyVector(swishAVX512, 16), swishBackward: everyVector(swishBackwardAVX512, 16),
 	}
 )
 
@@ -114,6 +116,25 @@ func inVectors(f func(y, a, b *float32, vectors int), plain func(v *vector, y, a
 			b = b[n:]
 		}
 		plain(v, y[n:], a[n:], b)
+	}
+}
+
+// everyVector is f, for a last vector that is not whole too: an element's result does not depend
+// on its place.
+func everyVector(f func(y, a, b *float32, vectors int), lanes int) func(v *vector, y, a, b []float32) {
+	return func(_ *vector, y, a, b []float32) {
+		n := len(y) / lanes * lanes
+		f(first(y), first(a), first(b), n/lanes)
+		if n == len(y) {
+			return
+		}
+		var last [3][maxLanes]float32
+		copy(last[1][:], a[n:])
+		if b != nil {
+			copy(last[2][:], b[n:])
+		}
+		f(&last[0][0], &last[1][0], &last[2][0], 1)
+		copy(y[n:], last[0][:])
 	}
 }
 

@@ -4,6 +4,216 @@
 
 #include "textflag.h"
 
+DATA exponent<>+0(SB)/4, $0x3fb8aa3b
+DATA exponent<>+4(SB)/4, $0x3fb8aa3b
+DATA exponent<>+8(SB)/4, $0x3fb8aa3b
+DATA exponent<>+12(SB)/4, $0x3fb8aa3b
+DATA exponent<>+16(SB)/4, $0x3fb8aa3b
+DATA exponent<>+20(SB)/4, $0x3fb8aa3b
+DATA exponent<>+24(SB)/4, $0x3fb8aa3b
+DATA exponent<>+28(SB)/4, $0x3fb8aa3b
+DATA exponent<>+32(SB)/4, $0x3fb8aa3b
+DATA exponent<>+36(SB)/4, $0x3fb8aa3b
+DATA exponent<>+40(SB)/4, $0x3fb8aa3b
+DATA exponent<>+44(SB)/4, $0x3fb8aa3b
+DATA exponent<>+48(SB)/4, $0x3fb8aa3b
+DATA exponent<>+52(SB)/4, $0x3fb8aa3b
+DATA exponent<>+56(SB)/4, $0x3fb8aa3b
+DATA exponent<>+60(SB)/4, $0x3fb8aa3b
+DATA exponent<>+64(SB)/4, $0x3f317200
+DATA exponent<>+68(SB)/4, $0x3f317200
+DATA exponent<>+72(SB)/4, $0x3f317200
+DATA exponent<>+76(SB)/4, $0x3f317200
+DATA exponent<>+80(SB)/4, $0x3f317200
+DATA exponent<>+84(SB)/4, $0x3f317200
+DATA exponent<>+88(SB)/4, $0x3f317200
+DATA exponent<>+92(SB)/4, $0x3f317200
+DATA exponent<>+96(SB)/4, $0x3f317200
+DATA exponent<>+100(SB)/4, $0x3f317200
+DATA exponent<>+104(SB)/4, $0x3f317200
+DATA exponent<>+108(SB)/4, $0x3f317200
+DATA exponent<>+112(SB)/4, $0x3f317200
+DATA exponent<>+116(SB)/4, $0x3f317200
+DATA exponent<>+120(SB)/4, $0x3f317200
+DATA exponent<>+124(SB)/4, $0x3f317200
+DATA exponent<>+128(SB)/4, $0x35bfbe8e
+DATA exponent<>+132(SB)/4, $0x35bfbe8e
+DATA exponent<>+136(SB)/4, $0x35bfbe8e
+DATA exponent<>+140(SB)/4, $0x35bfbe8e
+DATA exponent<>+144(SB)/4, $0x35bfbe8e
+DATA exponent<>+148(SB)/4, $0x35bfbe8e
+DATA exponent<>+152(SB)/4, $0x35bfbe8e
+DATA exponent<>+156(SB)/4, $0x35bfbe8e
+DATA exponent<>+160(SB)/4, $0x35bfbe8e
+DATA exponent<>+164(SB)/4, $0x35bfbe8e
+DATA exponent<>+168(SB)/4, $0x35bfbe8e
+DATA exponent<>+172(SB)/4, $0x35bfbe8e
+DATA exponent<>+176(SB)/4, $0x35bfbe8e
+DATA exponent<>+180(SB)/4, $0x35bfbe8e
+DATA exponent<>+184(SB)/4, $0x35bfbe8e
+DATA exponent<>+188(SB)/4, $0x35bfbe8e
+DATA exponent<>+192(SB)/4, $0x43160000
+DATA exponent<>+196(SB)/4, $0x43160000
+DATA exponent<>+200(SB)/4, $0x43160000
+DATA exponent<>+204(SB)/4, $0x43160000
+DATA exponent<>+208(SB)/4, $0x43160000
+DATA exponent<>+212(SB)/4, $0x43160000
+DATA exponent<>+216(SB)/4, $0x43160000
+DATA exponent<>+220(SB)/4, $0x43160000
+DATA exponent<>+224(SB)/4, $0x43160000
+DATA exponent<>+228(SB)/4, $0x43160000
+DATA exponent<>+232(SB)/4, $0x43160000
+DATA exponent<>+236(SB)/4, $0x43160000
+DATA exponent<>+240(SB)/4, $0x43160000
+DATA exponent<>+244(SB)/4, $0x43160000
+DATA exponent<>+248(SB)/4, $0x43160000
+DATA exponent<>+252(SB)/4, $0x43160000
+DATA exponent<>+256(SB)/4, $0xc3160000
+DATA exponent<>+260(SB)/4, $0xc3160000
+DATA exponent<>+264(SB)/4, $0xc3160000
+DATA exponent<>+268(SB)/4, $0xc3160000
+DATA exponent<>+272(SB)/4, $0xc3160000
+DATA exponent<>+276(SB)/4, $0xc3160000
+DATA exponent<>+280(SB)/4, $0xc3160000
+DATA exponent<>+284(SB)/4, $0xc3160000
+DATA exponent<>+288(SB)/4, $0xc3160000
+DATA exponent<>+292(SB)/4, $0xc3160000
+DATA exponent<>+296(SB)/4, $0xc3160000
+DATA exponent<>+300(SB)/4, $0xc3160000
+DATA exponent<>+304(SB)/4, $0xc3160000
+DATA exponent<>+308(SB)/4, $0xc3160000
+DATA exponent<>+312(SB)/4, $0xc3160000
+DATA exponent<>+316(SB)/4, $0xc3160000
+DATA exponent<>+320(SB)/4, $0x39502bda
+DATA exponent<>+324(SB)/4, $0x39502bda
+DATA exponent<>+328(SB)/4, $0x39502bda
+DATA exponent<>+332(SB)/4, $0x39502bda
+DATA exponent<>+336(SB)/4, $0x39502bda
+DATA exponent<>+340(SB)/4, $0x39502bda
+DATA exponent<>+344(SB)/4, $0x39502bda
+DATA exponent<>+348(SB)/4, $0x39502bda
+DATA exponent<>+352(SB)/4, $0x39502bda
+DATA exponent<>+356(SB)/4, $0x39502bda
+DATA exponent<>+360(SB)/4, $0x39502bda
+DATA exponent<>+364(SB)/4, $0x39502bda
+DATA exponent<>+368(SB)/4, $0x39502bda
+DATA exponent<>+372(SB)/4, $0x39502bda
+DATA exponent<>+376(SB)/4, $0x39502bda
+DATA exponent<>+380(SB)/4, $0x39502bda
+DATA exponent<>+384(SB)/4, $0x3ab696c9
+DATA exponent<>+388(SB)/4, $0x3ab696c9
+DATA exponent<>+392(SB)/4, $0x3ab696c9
+DATA exponent<>+396(SB)/4, $0x3ab696c9
+DATA exponent<>+400(SB)/4, $0x3ab696c9
+DATA exponent<>+404(SB)/4, $0x3ab696c9
+DATA exponent<>+408(SB)/4, $0x3ab696c9
+DATA exponent<>+412(SB)/4, $0x3ab696c9
+DATA exponent<>+416(SB)/4, $0x3ab696c9
+DATA exponent<>+420(SB)/4, $0x3ab696c9
+DATA exponent<>+424(SB)/4, $0x3ab696c9
+DATA exponent<>+428(SB)/4, $0x3ab696c9
+DATA exponent<>+432(SB)/4, $0x3ab696c9
+DATA exponent<>+436(SB)/4, $0x3ab696c9
+DATA exponent<>+440(SB)/4, $0x3ab696c9
+DATA exponent<>+444(SB)/4, $0x3ab696c9
+DATA exponent<>+448(SB)/4, $0x3c0888a6
+DATA exponent<>+452(SB)/4, $0x3c0888a6
+DATA exponent<>+456(SB)/4, $0x3c0888a6
+DATA exponent<>+460(SB)/4, $0x3c0888a6
+DATA exponent<>+464(SB)/4, $0x3c0888a6
+DATA exponent<>+468(SB)/4, $0x3c0888a6
+DATA exponent<>+472(SB)/4, $0x3c0888a6
+DATA exponent<>+476(SB)/4, $0x3c0888a6
+DATA exponent<>+480(SB)/4, $0x3c0888a6
+DATA exponent<>+484(SB)/4, $0x3c0888a6
+DATA exponent<>+488(SB)/4, $0x3c0888a6
+DATA exponent<>+492(SB)/4, $0x3c0888a6
+DATA exponent<>+496(SB)/4, $0x3c0888a6
+DATA exponent<>+500(SB)/4, $0x3c0888a6
+DATA exponent<>+504(SB)/4, $0x3c0888a6
+DATA exponent<>+508(SB)/4, $0x3c0888a6
+DATA exponent<>+512(SB)/4, $0x3d2aaa7a
+DATA exponent<>+516(SB)/4, $0x3d2aaa7a
+DATA exponent<>+520(SB)/4, $0x3d2aaa7a
+DATA exponent<>+524(SB)/4, $0x3d2aaa7a
+DATA exponent<>+528(SB)/4, $0x3d2aaa7a
+DATA exponent<>+532(SB)/4, $0x3d2aaa7a
+DATA exponent<>+536(SB)/4, $0x3d2aaa7a
+DATA exponent<>+540(SB)/4, $0x3d2aaa7a
+DATA exponent<>+544(SB)/4, $0x3d2aaa7a
+DATA exponent<>+548(SB)/4, $0x3d2aaa7a
+DATA exponent<>+552(SB)/4, $0x3d2aaa7a
+DATA exponent<>+556(SB)/4, $0x3d2aaa7a
+DATA exponent<>+560(SB)/4, $0x3d2aaa7a
+DATA exponent<>+564(SB)/4, $0x3d2aaa7a
+DATA exponent<>+568(SB)/4, $0x3d2aaa7a
+DATA exponent<>+572(SB)/4, $0x3d2aaa7a
+DATA exponent<>+576(SB)/4, $0x3e2aaaab
+DATA exponent<>+580(SB)/4, $0x3e2aaaab
+DATA exponent<>+584(SB)/4, $0x3e2aaaab
+DATA exponent<>+588(SB)/4, $0x3e2aaaab
+DATA exponent<>+592(SB)/4, $0x3e2aaaab
+DATA exponent<>+596(SB)/4, $0x3e2aaaab
+DATA exponent<>+600(SB)/4, $0x3e2aaaab
+DATA exponent<>+604(SB)/4, $0x3e2aaaab
+DATA exponent<>+608(SB)/4, $0x3e2aaaab
+DATA exponent<>+612(SB)/4, $0x3e2aaaab
+DATA exponent<>+616(SB)/4, $0x3e2aaaab
+DATA exponent<>+620(SB)/4, $0x3e2aaaab
+DATA exponent<>+624(SB)/4, $0x3e2aaaab
+DATA exponent<>+628(SB)/4, $0x3e2aaaab
+DATA exponent<>+632(SB)/4, $0x3e2aaaab
+DATA exponent<>+636(SB)/4, $0x3e2aaaab
+DATA exponent<>+640(SB)/4, $0x3f000000
+DATA exponent<>+644(SB)/4, $0x3f000000
+DATA exponent<>+648(SB)/4, $0x3f000000
+DATA exponent<>+652(SB)/4, $0x3f000000
+DATA exponent<>+656(SB)/4, $0x3f000000
+DATA exponent<>+660(SB)/4, $0x3f000000
+DATA exponent<>+664(SB)/4, $0x3f000000
+DATA exponent<>+668(SB)/4, $0x3f000000
+DATA exponent<>+672(SB)/4, $0x3f000000
+DATA exponent<>+676(SB)/4, $0x3f000000
+DATA exponent<>+680(SB)/4, $0x3f000000
+DATA exponent<>+684(SB)/4, $0x3f000000
+DATA exponent<>+688(SB)/4, $0x3f000000
+DATA exponent<>+692(SB)/4, $0x3f000000
+DATA exponent<>+696(SB)/4, $0x3f000000
+DATA exponent<>+700(SB)/4, $0x3f000000
+DATA exponent<>+704(SB)/4, $0x3f800000
+DATA exponent<>+708(SB)/4, $0x3f800000
+DATA exponent<>+712(SB)/4, $0x3f800000
+DATA exponent<>+716(SB)/4, $0x3f800000
+DATA exponent<>+720(SB)/4, $0x3f800000
+DATA exponent<>+724(SB)/4, $0x3f800000
+DATA exponent<>+728(SB)/4, $0x3f800000
+DATA exponent<>+732(SB)/4, $0x3f800000
+DATA exponent<>+736(SB)/4, $0x3f800000
+DATA exponent<>+740(SB)/4, $0x3f800000
+DATA exponent<>+744(SB)/4, $0x3f800000
+DATA exponent<>+748(SB)/4, $0x3f800000
+DATA exponent<>+752(SB)/4, $0x3f800000
+DATA exponent<>+756(SB)/4, $0x3f800000
+DATA exponent<>+760(SB)/4, $0x3f800000
+DATA exponent<>+764(SB)/4, $0x3f800000
+DATA exponent<>+768(SB)/4, $0x0000007f
+DATA exponent<>+772(SB)/4, $0x0000007f
+DATA exponent<>+776(SB)/4, $0x0000007f
+DATA exponent<>+780(SB)/4, $0x0000007f
+DATA exponent<>+784(SB)/4, $0x0000007f
+DATA exponent<>+788(SB)/4, $0x0000007f
+DATA exponent<>+792(SB)/4, $0x0000007f
+DATA exponent<>+796(SB)/4, $0x0000007f
+DATA exponent<>+800(SB)/4, $0x0000007f
+DATA exponent<>+804(SB)/4, $0x0000007f
+DATA exponent<>+808(SB)/4, $0x0000007f
+DATA exponent<>+812(SB)/4, $0x0000007f
+DATA exponent<>+816(SB)/4, $0x0000007f
+DATA exponent<>+820(SB)/4, $0x0000007f
+DATA exponent<>+824(SB)/4, $0x0000007f
+DATA exponent<>+828(SB)/4, $0x0000007f
+GLOBL exponent<>(SB), RODATA|NOPTR, $832
+
 // func tileAVX2(t *byte)
 // Requires: AVX, FMA3
 TEXT ·tileAVX2(SB), NOSPLIT, $0-8
@@ -9651,6 +9861,171 @@ tile:
 	ADDQ         $+32, AX
 	DECQ         SI
 	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func sigmoidAVX2(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), DX
+	VMOVUPS exponent<>+704(SB), Y0
+	TESTQ   DX, DX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Y5
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMOVUPS      exponent<>+192(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      exponent<>+256(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       exponent<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS exponent<>+64(SB), Y3, Y1
+	VFNMADD231PS exponent<>+128(SB), Y3, Y1
+	VMOVUPS      exponent<>+320(SB), Y2
+	VFMADD213PS  exponent<>+384(SB), Y1, Y2
+	VFMADD213PS  exponent<>+448(SB), Y1, Y2
+	VFMADD213PS  exponent<>+512(SB), Y1, Y2
+	VFMADD213PS  exponent<>+576(SB), Y1, Y2
+	VFMADD213PS  exponent<>+640(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y2
+	VADDPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       exponent<>+768(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       exponent<>+768(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y0, Y7
+	VMOVUPS      Y7, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	DECQ         DX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func swishAVX2(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swishAVX2(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), DX
+	VMOVUPS exponent<>+704(SB), Y0
+	TESTQ   DX, DX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Y5
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMOVUPS      exponent<>+192(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      exponent<>+256(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       exponent<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS exponent<>+64(SB), Y3, Y1
+	VFNMADD231PS exponent<>+128(SB), Y3, Y1
+	VMOVUPS      exponent<>+320(SB), Y2
+	VFMADD213PS  exponent<>+384(SB), Y1, Y2
+	VFMADD213PS  exponent<>+448(SB), Y1, Y2
+	VFMADD213PS  exponent<>+512(SB), Y1, Y2
+	VFMADD213PS  exponent<>+576(SB), Y1, Y2
+	VFMADD213PS  exponent<>+640(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y2
+	VADDPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       exponent<>+768(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       exponent<>+768(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y5, Y7
+	VMOVUPS      Y7, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	DECQ         DX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func swishBackwardAVX2(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swishBackwardAVX2(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), BX
+	VMOVUPS exponent<>+704(SB), Y0
+	TESTQ   BX, BX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Y5
+	VMOVUPS      (DX), Y6
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMOVUPS      exponent<>+192(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      exponent<>+256(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       exponent<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS exponent<>+64(SB), Y3, Y1
+	VFNMADD231PS exponent<>+128(SB), Y3, Y1
+	VMOVUPS      exponent<>+320(SB), Y2
+	VFMADD213PS  exponent<>+384(SB), Y1, Y2
+	VFMADD213PS  exponent<>+448(SB), Y1, Y2
+	VFMADD213PS  exponent<>+512(SB), Y1, Y2
+	VFMADD213PS  exponent<>+576(SB), Y1, Y2
+	VFMADD213PS  exponent<>+640(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y2
+	VADDPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       exponent<>+768(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       exponent<>+768(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y0, Y7
+	VSUBPS       Y7, Y0, Y1
+	VFMADD213PS  Y0, Y5, Y1
+	VMULPS       Y6, Y7, Y7
+	VMULPS       Y1, Y7, Y7
+	VMOVUPS      Y7, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, DX
+	DECQ         BX
+	JNZ          loop
+
+done:
 	VZEROUPPER
 	RET
 
@@ -23088,6 +23463,147 @@ tile:
 	ADDQ         $+64, AX
 	DECQ         SI
 	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func sigmoidAVX512(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), DX
+	VMOVUPS exponent<>+704(SB), Z0
+	TESTQ   DX, DX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Z5
+	VPXORD       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VMOVUPS      exponent<>+192(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      exponent<>+256(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMULPS       exponent<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VFNMADD231PS exponent<>+64(SB), Z3, Z1
+	VFNMADD231PS exponent<>+128(SB), Z3, Z1
+	VMOVUPS      exponent<>+320(SB), Z2
+	VFMADD213PS  exponent<>+384(SB), Z1, Z2
+	VFMADD213PS  exponent<>+448(SB), Z1, Z2
+	VFMADD213PS  exponent<>+512(SB), Z1, Z2
+	VFMADD213PS  exponent<>+576(SB), Z1, Z2
+	VFMADD213PS  exponent<>+640(SB), Z1, Z2
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z2
+	VADDPS       Z0, Z2, Z2
+	VSCALEFPS    Z3, Z2, Z2
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z0, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         DX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func swishAVX512(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·swishAVX512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), DX
+	VMOVUPS exponent<>+704(SB), Z0
+	TESTQ   DX, DX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Z5
+	VPXORD       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VMOVUPS      exponent<>+192(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      exponent<>+256(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMULPS       exponent<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VFNMADD231PS exponent<>+64(SB), Z3, Z1
+	VFNMADD231PS exponent<>+128(SB), Z3, Z1
+	VMOVUPS      exponent<>+320(SB), Z2
+	VFMADD213PS  exponent<>+384(SB), Z1, Z2
+	VFMADD213PS  exponent<>+448(SB), Z1, Z2
+	VFMADD213PS  exponent<>+512(SB), Z1, Z2
+	VFMADD213PS  exponent<>+576(SB), Z1, Z2
+	VFMADD213PS  exponent<>+640(SB), Z1, Z2
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z2
+	VADDPS       Z0, Z2, Z2
+	VSCALEFPS    Z3, Z2, Z2
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z5, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	DECQ         DX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func swishBackwardAVX512(y *float32, x *float32, dy *float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·swishBackwardAVX512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    vectors+24(FP), BX
+	VMOVUPS exponent<>+704(SB), Z0
+	TESTQ   BX, BX
+	JZ      done
+
+loop:
+	VMOVUPS      (CX), Z5
+	VMOVUPS      (DX), Z6
+	VPXORD       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VMOVUPS      exponent<>+192(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      exponent<>+256(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMULPS       exponent<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VFNMADD231PS exponent<>+64(SB), Z3, Z1
+	VFNMADD231PS exponent<>+128(SB), Z3, Z1
+	VMOVUPS      exponent<>+320(SB), Z2
+	VFMADD213PS  exponent<>+384(SB), Z1, Z2
+	VFMADD213PS  exponent<>+448(SB), Z1, Z2
+	VFMADD213PS  exponent<>+512(SB), Z1, Z2
+	VFMADD213PS  exponent<>+576(SB), Z1, Z2
+	VFMADD213PS  exponent<>+640(SB), Z1, Z2
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z2
+	VADDPS       Z0, Z2, Z2
+	VSCALEFPS    Z3, Z2, Z2
+	VADDPS       Z0, Z2, Z2
+	VDIVPS       Z2, Z0, Z7
+	VSUBPS       Z7, Z0, Z1
+	VFMADD213PS  Z0, Z5, Z1
+	VMULPS       Z6, Z7, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, DX
+	DECQ         BX
+	JNZ          loop
+
+done:
 	VZEROUPPER
 	RET
 

@@ -77,6 +77,21 @@ func winogradWeightsAVX2(u *float32, w *float32, scratch *float32, plane int, wP
 //go:noescape
 func winogradWeightsBackwardAVX2(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
 
+// sigmoidAVX2 computes y[i] = 1 / (1 + exp(-x[i])); dy is not read, for whole vectors.
+//
+//go:noescape
+func sigmoidAVX2(y *float32, x *float32, dy *float32, vectors int)
+
+// swishAVX2 computes y[i] = x[i] / (1 + exp(-x[i])); dy is not read, for whole vectors.
+//
+//go:noescape
+func swishAVX2(y *float32, x *float32, dy *float32, vectors int)
+
+// swishBackwardAVX2 computes y[i] = dy[i] * s * (1 + x[i]*(1-s)) with s = 1 / (1 + exp(-x[i])), for whole vectors.
+//
+//go:noescape
+func swishBackwardAVX2(y *float32, x *float32, dy *float32, vectors int)
+
 // tileAVX512 is tilePlain for up to [14 14] rows of 1, 2, ... blocks.
 //
 //go:noescape
@@ -149,6 +164,21 @@ func winogradWeightsAVX512(u *float32, w *float32, scratch *float32, plane int, 
 //
 //go:noescape
 func winogradWeightsBackwardAVX512(dw *float32, u *float32, scratch *float32, plane int, wPlane int, vectors int)
+
+// sigmoidAVX512 computes y[i] = 1 / (1 + exp(-x[i])); dy is not read, for whole vectors.
+//
+//go:noescape
+func sigmoidAVX512(y *float32, x *float32, dy *float32, vectors int)
+
+// swishAVX512 computes y[i] = x[i] / (1 + exp(-x[i])); dy is not read, for whole vectors.
+//
+//go:noescape
+func swishAVX512(y *float32, x *float32, dy *float32, vectors int)
+
+// swishBackwardAVX512 computes y[i] = dy[i] * s * (1 + x[i]*(1-s)) with s = 1 / (1 + exp(-x[i])), for whole vectors.
+//
+//go:noescape
+func swishBackwardAVX512(y *float32, x *float32, dy *float32, vectors int)
 
 // transposeAVX2 is transposePlain of 8 rows and 8*blocks columns, blocks at least 1.
 //

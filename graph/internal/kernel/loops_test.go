@@ -36,6 +36,18 @@ var loopTests = map[string]func(t *testing.T, r *rand.Rand){
 	"winogradOutput":          testWinogradOutput,
 	"winogradWeights":         testWinogradWeights,
 	"winogradWeightsBackward": testWinogradWeightsBackward,
+	"sigmoid": func(t *testing.T, r *rand.Rand) {
+		testExponential(t, r, isa.sigmoid, false, 3, func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) })
+	},
+	"swish": func(t *testing.T, r *rand.Rand) {
+		testExponential(t, r, isa.swish, false, 3, func(x, _ float64) float64 { return x / float64(float32(1+math.Exp(-x))) })
+	},
+	"swishBackward": func(t *testing.T, r *rand.Rand) {
+		testExponential(t, r, isa.swishBackward, true, 6, func(x, dy float64) float64 {
+			s := 1 / (1 + math.Exp(-x))
+			return dy * (s + x*s*(1-s))
+		})
+	},
 	"relu": func(t *testing.T, r *rand.Rand) {
 		testVectors(t, r, isa.relu, false, func(a, _ float32) float32 { return max(a, 0) })
 	},
@@ -269,6 +281,33 @@ func testVectors(t *testing.T, r *rand.Rand, f func(v *vector, y, a, b []float32
 			f(nil, y, a, b)
 			check()
 			sameBits(t, "y", y, want)
+			f(nil, a, a, b)
+			sameBits(t, "in place", a, want)
+		}
+	}
+}
+
+// testExponential holds a function of one operand, or two, to its formula within ulps.
+func testExponential(t *testing.T, r *rand.Rand, f func(v *vector, y, a, b []float32), two bool, ulps float64, formula func(a, b float64) float64) {
+	for _, n := range around(2 * isa.lanes) {
+		for range 20 {
+			a, b := integers(r, n, true), integers(r, n, two)
+			y, check := guarded(t, n)
+			if !two {
+				b = nil
+			}
+			f(nil, y, a, b)
+			check()
+			for i := range y {
+				other := 0.
+				if two {
+					other = float64(b[i])
+				}
+				if want := formula(float64(a[i]), other); !same(y[i], want, ulps) {
+					t.Fatalf("element %d of (%v, %v) is %v, want %v", i, a[i], other, y[i], want)
+				}
+			}
+			want := slices.Clone(y)
 			f(nil, a, a, b)
 			sameBits(t, "in place", a, want)
 		}

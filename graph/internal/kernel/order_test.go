@@ -29,7 +29,7 @@ func bits(x []float32) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// TestTorchBits holds convolutions and BatchNorm to PyTorch's, bit for bit: which side of 0
+// TestTorchBits holds convolutions, BatchNorm and activations to PyTorch's, bit for bit: which side of 0
 // the input of a ReLU falls on must not depend on who computes it.
 func TestTorchBits(t *testing.T) {
 	b, err := os.ReadFile("testdata/torch_bits.json")
@@ -47,6 +47,7 @@ func TestTorchBits(t *testing.T) {
 			Batch      bool
 			Bits       string
 		}
+		Activation []struct{ Name, Bits string }
 	}
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
@@ -93,6 +94,29 @@ func TestTorchBits(t *testing.T) {
 			BatchNormForward(p, g, y, y, nil, mean, variance, drawn(7, c.C), drawn(8, c.C))
 			Unblock(p, x, y, c.N, c.C, hw)
 			if got := bits(x); got != c.Bits {
+				t.Errorf("bits %s, PyTorch %s", got, c.Bits)
+			}
+		})
+	}
+	for _, c := range want.Activation {
+		t.Run(c.Name, func(t *testing.T) {
+			if isa == plain {
+				t.Skip("the bits are those of vectors")
+			}
+			x, dy, y := drawn(9, 1000), drawn(10, 1000), make([]float32, 1000)
+			for i := range x {
+				x[i] *= 100
+			}
+			Sigmoid(p, y, x)
+			switch c.Name {
+			case "SigmoidBackward":
+				SigmoidBackward(p, y, y, dy)
+			case "Swish":
+				Swish(p, y, x)
+			case "SwishBackward":
+				SwishBackward(p, y, x, dy)
+			}
+			if got := bits(y); got != c.Bits {
 				t.Errorf("bits %s, PyTorch %s", got, c.Bits)
 			}
 		})

@@ -271,8 +271,21 @@ func (s *sliding) tiles(w *worker, in []float32, origin, n, group, i0, i1, first
 			}
 			t.residual = nil
 		}
+		if s.Swish {
+			s.activateRows(plane, t.blocks, i0, i1)
+		}
 	}
 	*t = tile{}
+}
+
+// activateRows finishes the rows of a band, in planes of the output from an element on.
+func (s *sliding) activateRows(plane, blocks, i0, i1 int) {
+	c := &s.class
+	for v := range blocks {
+		for i := i0; i < i1; i++ {
+			s.activate(s.out[plane+v*s.outSize+i*s.outRow:][:min(c.cols, s.pixels-i*c.cols)*isa.lanes])
+		}
+	}
 }
 
 // clear sets the rows of a band to 0, in planes of the output from an element on.

@@ -260,6 +260,7 @@ func (t *winograd) output(w *worker, m, rows []float32, n, block, row, tile int)
 			residual = t.Residual[at:]
 		}
 		isa.winogradOutput(t.out[at:], from, w.transform[:], t.mPlane, t.outW*isa.lanes, t.right, c, residual)
+		t.activate(t.out[at:][:4*t.outW*isa.lanes])
 		return
 	}
 	width, line := 4*t.right*isa.lanes, t.outW*isa.lanes
@@ -272,6 +273,7 @@ func (t *winograd) output(w *worker, m, rows []float32, n, block, row, tile int)
 	}
 	isa.winogradOutput(y, from, w.transform[:], t.mPlane, width, t.right, c, residual)
 	for i := range min(4, t.outH-4*row) {
+		t.activate(y[i*width:][:line])
 		copy(t.out[at+i*line:], y[i*width:][:line])
 	}
 }

@@ -37,11 +37,12 @@ func testWinograd(t *testing.T) {
 			})
 			for i := range wantY {
 				wantY[i] = min(max(wantY[i], -3), 4)
+				wantY[i] /= 1 + math.Exp(-wantY[i])
 			}
 			agreeWithin(t, pools, "forward", len(dy), wantY, 1e-4, func(p *Pool, y []float32) {
 				packed, out := filled(g.PackedWinograd()), filled(g.output())
 				PackWeightsWinograd(p, &g, packed, w)
-				ConvForwardWinograd(p, &g, out, g.image(x), packed, Epilogue{Bias: bias, Residual: blocked(dy, g.N, g.M, g.OutH*g.OutW), Clamp: true, Lo: -3, Hi: 4})
+				ConvForwardWinograd(p, &g, out, g.image(x), packed, Epilogue{Bias: bias, Residual: blocked(dy, g.N, g.M, g.OutH*g.OutW), Clamp: true, Lo: -3, Hi: 4, Swish: true})
 				Unblock(p, y, out, g.N, g.M, g.OutH*g.OutW)
 			})
 			agreeWithin(t, pools, "data", len(x), wantDx, 1e-4, func(p *Pool, dx []float32) {

@@ -25,6 +25,7 @@ var (
 
 func main() {
 	ConstraintExpr("amd64,!noasm")
+	exponents = exponentTable()
 	for _, s := range []isa{avx2, avx512} {
 		s.tile("tile", len(s.rows), s.multiplyAdd)
 		s.tile("lanes", 1, s.multiplyAddLanes)
@@ -41,6 +42,7 @@ func main() {
 		s.winogradGradient()
 		s.winogradWeights()
 		s.winogradWeightsBackward()
+		s.exponential()
 	}
 	transpose()
 	elementwise()

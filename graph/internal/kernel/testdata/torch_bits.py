@@ -1,4 +1,4 @@
-"""The bits of PyTorch's convolutions and BatchNorm in float32, the goldens of TestTorchBits.
+"""The bits of PyTorch's convolutions, BatchNorm and activations in float32, the goldens of TestTorchBits.
 
     python torch_bits.py > torch_bits.json
 
@@ -42,7 +42,16 @@ def normalisations():
         yield {"N": n, "C": c, "Size": size, "Batch": batch, "Bits": bits(y)}
 
 
+def activations():
+    x, dy = drawn(9, 1000) * 100, drawn(10, 1000)
+    x.requires_grad_()
+    for name, f in [("Sigmoid", torch.sigmoid), ("Swish", torch.nn.functional.silu)]:
+        y = f(x)
+        yield {"Name": name, "Bits": bits(y)}
+        yield {"Name": name + "Backward", "Bits": bits(torch.autograd.grad(y, x, dy)[0])}
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    rows = [("Conv", list(convolutions())), ("BatchNorm", list(normalisations()))]
+    rows = [("Conv", list(convolutions())), ("BatchNorm", list(normalisations())), ("Activation", list(activations()))]
     print("{" + ",\n".join(f'"{k}": [\n' + ",\n".join(json.dumps(v) for v in values) + "\n]" for k, values in rows) + "}")
