@@ -80,3 +80,22 @@ func (p *plan) cascade(keep map[*ops.Value]bool) {
 	}
 	p.steps = filter(p.steps, func(s *step) bool { return s != nil })
 }
+
+// join lets convolutions write to where a Concat that alone reads them wants them.
+func (p *plan) join(keep map[*ops.Value]bool) {
+	readers := p.readers()
+	for i, s := range p.steps {
+		if len(s.out) != 1 || keep[s.out[0]] || readers[s.out[0]] != 1 || !s.hasKernels() {
+			continue
+		}
+		j := i + 1 + slices.IndexFunc(p.steps[i+1:], func(r *step) bool { return slices.Contains(r.in, s.out[0]) })
+		next := p.steps[j]
+		form, in := ops.Joined(s.form, s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0])})
+		if form == nil || !next.hasKernels() {
+			continue
+		}
+		p.made[next.out[0]] = &step{node: next.node, index: next.index, form: form, in: in, out: next.out}
+		p.steps[i], p.steps[j] = nil, p.made[next.out[0]]
+	}
+	p.steps = filter(p.steps, func(s *step) bool { return s != nil })
+}

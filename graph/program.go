@@ -396,6 +396,7 @@ func (p *Program) fuse() {
 	p.plan.fuse(keep, p.builder.BatchStatistics, learns)
 	if p.config.Training == nil {
 		p.plan.cascade(keep)
+		p.plan.join(keep)
 	}
 }
 

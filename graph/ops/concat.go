@@ -97,11 +97,11 @@ func joinRows[T any](f *concat, y []T, in []*onnx.Tensor) {
 	}
 }
 
-// wholeBlocks says whether channels are joined that are at hand in the blocked layout,
-// where each part but the last fills its blocks.
-func (f *concat) wholeBlocks(b *Builder, in []*Value) bool {
+// inWholeBlocks says whether channels of images are joined of which each part but the last
+// fills its blocks.
+func (f *concat) inWholeBlocks(in []*Value) bool {
 	for i, v := range in {
-		if f.axis != 1 || !b.IsBlocked(v) || i+1 < len(in) && v.Shape[1]%kernel.Lanes() != 0 {
+		if f.axis != 1 || len(f.shape) != 4 || !IsFloat(v.Type) || i+1 < len(in) && v.Shape[1]%kernel.Lanes() != 0 {
 			return false
 		}
 	}
@@ -110,7 +110,7 @@ func (f *concat) wholeBlocks(b *Builder, in []*Value) bool {
 
 func (f *concat) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	node, shapeOf := b.Node, denseShape
-	if f.wholeBlocks(b, in) {
+	if f.inWholeBlocks(in) && !slices.ContainsFunc(in, func(v *Value) bool { return !b.IsBlocked(v) }) {
 		node, shapeOf = b.Blocked, blockedShape
 	}
 	var nodes []*gorgonia.Node

@@ -106,13 +106,18 @@ func (f *conv) Absorb(own []*Value, r Reader) ([]*Value, bool) {
 
 // Lower reads, after the convolution's own inputs, those it has absorbed.
 func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
-	g, ok := f.convolution(f.n, f.c, f.m, f.group)
-	if !ok {
+	if len(f.kernels) > 2 {
 		return f.lowerVolume(b, in)
 	}
+	return []*gorgonia.Node{f.nodes(b, in).apply(blockedShape(f.shape))}, nil
+}
+
+// nodes makes the operands of the kernel.
+func (f *conv) nodes(b *Builder, in []*Value) *convolution {
+	g, _ := f.convolution(f.n, f.c, f.m, f.group)
 	x, narrow := f.input(b, in[0])
 	g.Narrow = narrow
-	k := convolution{b: b, g: g, args: []*gorgonia.Node{x}, epilogue: f.epilogue(), limits: f.limits, bias: -1, residual: -1}
+	k := &convolution{b: b, g: g, args: []*gorgonia.Node{x}, epilogue: f.epilogue(), limits: f.limits, bias: -1, residual: -1}
 	var bias *gorgonia.Node
 	k.w, bias, in = f.parameters(b, in)
 	k.fast = b.takesWinograd(g, x, k.w)
@@ -125,7 +130,7 @@ func (f *conv) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		k.residual = len(k.args)
 		k.args = append(k.args, b.Blocked(in[0]))
 	}
-	return []*gorgonia.Node{k.apply(blockedShape(f.shape))}, nil
+	return k
 }
 
 // epilogue is what follows the sums, bias and residual left out.
@@ -191,20 +196,22 @@ func (k *convolution) pack() *gorgonia.Node {
 
 func (k *convolution) apply(shape []int) *gorgonia.Node {
 	return k.b.Apply(Kernel{Name: "Conv", Shape: shape, How: howOf(k.g, k.fast), MultiplyAdds: k.g.MultiplyAdds(),
-		Run: func(y []float32, x [][]float32) {
-			e := k.epilogue
-			if k.bias >= 0 {
-				e.Bias = x[k.bias]
-			}
-			if k.residual >= 0 {
-				e.Residual = x[k.residual]
-			}
-			if k.fast {
-				kernel.ConvForwardWinograd(k.b.Pool, k.g, y, x[0], x[1], e)
-			} else {
-				kernel.ConvForward(k.b.Pool, k.g, y, x[0], x[1], e)
-			}
-		}, Grad: k.gradient}, k.args...)
+		Run: k.run, Grad: k.gradient}, k.args...)
+}
+
+// run computes y of the values of args.
+func (k *convolution) run(y []float32, x [][]float32) {
+	e, f := k.epilogue, kernel.ConvForward
+	if k.bias >= 0 {
+		e.Bias = x[k.bias]
+	}
+	if k.residual >= 0 {
+		e.Residual = x[k.residual]
+	}
+	if k.fast {
+		f = kernel.ConvForwardWinograd
+	}
+	f(k.b.Pool, k.g, y, x[0], x[1], e)
 }
 
 // howOf is the algorithm and the size of the kernel.

@@ -18,9 +18,10 @@ type Layer struct {
 //	  for layer: the rows that the next one's windows see and that are not there yet
 func Cascade(p *Pool, layers []Layer, y, x []float32) {
 	last := &layers[len(layers)-1]
-	if len(x) < layers[0].input() || len(y) < last.output() || last.Residual != nil && len(last.Residual) < last.output() {
+	if len(x) < layers[0].input() {
 		panic("kernel: short operand")
 	}
+	last.fit(&last.Conv, y)
 	q := p.acquire()
 	defer p.release(q)
 	for len(q.stages) < len(layers) {
@@ -97,6 +98,7 @@ func (s *stage) set(p *Pool, l *Layer) {
 		s.inLanes, s.inBlocks = g.C, 1
 	}
 	s.w, s.Epilogue, s.outside = l.Weights, l.Epilogue, 0
+	s.outImage, _ = l.Epilogue.places(g)
 	if l.Bias != nil {
 		s.bias = pad(s.bias, l.Bias[:g.M])
 		s.Bias = s.bias
@@ -166,7 +168,7 @@ func (t *cascade) run(w *worker, lo, hi int) {
 		for a := first; a < min(first+t.band, last.outH); a += t.step {
 			b := min(a+t.step, min(first+t.band, last.outH))
 			s := last.sliding
-			at := n*last.groups*last.outBlocks*size + a*row
+			at := n*last.outImage + a*row
 			s.out, s.outRow, s.outSize = s.out[at:], row, size
 			if s.Residual != nil {
 				s.Residual = s.Residual[at:]

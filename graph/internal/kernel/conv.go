@@ -24,6 +24,28 @@ type Epilogue struct {
 	Clamp    bool      // keep y between Lo and Hi, NaN as it is
 	Lo, Hi   float32
 	Swish    bool // then y / (1 + exp(-y))
+	// Among is the channels of larger images, of which y is a part that begins where y
+	// does; 0: y is whole. A part has no residual.
+	Among int
+}
+
+// places is the elements from one image of y to the next, least those that y must have.
+func (e *Epilogue) places(g *Conv) (image, least int) {
+	own := Blocks(g.M) * isa.lanes * g.OutH * g.OutW
+	if image = own; e.Among > 0 {
+		image = Blocks(e.Among) * isa.lanes * g.OutH * g.OutW
+	}
+	return image, max(g.N-1, 0)*image + min(g.N, 1)*own
+}
+
+// fit panics where y, or the residual, is too short.
+func (e *Epilogue) fit(g *Conv, y []float32) {
+	if _, least := e.places(g); len(y) < least || e.Residual != nil && (len(e.Residual) < least || e.Among > 0) {
+		panic("kernel: short operand")
+	}
+	if e.Bias != nil && len(e.Bias) < g.M {
+		panic("kernel: short bias")
+	}
 }
 
 // activate is what tiles leave of an epilogue, while their rows are near.
@@ -42,12 +64,10 @@ func (e *Epilogue) activate(y []float32) {
 // where x is zero outside its plane, limits y and activates it. w is PackWeights's.
 func ConvForward(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 	g.check()
-	if len(x) < g.input() || len(y) < g.output() || len(w) < g.Packed() || e.Residual != nil && len(e.Residual) < g.output() {
+	if len(x) < g.input() || len(w) < g.Packed() {
 		panic("kernel: short operand")
 	}
-	if e.Bias != nil && len(e.Bias) < g.M {
-		panic("kernel: short bias")
-	}
+	e.fit(g, y)
 	q := p.acquire()
 	defer p.release(q)
 	s := newSliding(g, g.C, g.M)
@@ -56,6 +76,7 @@ func ConvForward(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 		s.inLanes, s.inBlocks = g.C, 1
 	}
 	s.in, s.out, s.w, s.Epilogue = x, y, w, e
+	s.outImage, _ = e.places(g)
 	if e.Bias != nil {
 		s.Bias = q.padded(e.Bias[:g.M])
 	}

@@ -282,6 +282,54 @@ func TestConvEpilogue(t *testing.T) {
 	})
 }
 
+// A part of the channels of larger images is what it is by itself, and nothing else is written.
+func TestConvAmong(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for _, g := range []Conv{square(2, 20, 6, 33, 3, 1, 1, 1), square(3, 20, 6, 20, 3, 2, 1, 20), square(2, 40, 5, 32, 1, 1, 0, 1), square(2, 64, 9, 64, 3, 1, 1, 2)} {
+			x, w := random(r, g.input()), random(r, g.M*(g.C/g.Group)*9)
+			direct := func(y []float32, e Epilogue) {
+				packed := filled(g.Packed())
+				PackWeights(nil, &g, packed, w)
+				ConvForward(nil, &g, y, x, packed, e)
+			}
+			winograd := func(y []float32, e Epilogue) {
+				packed := filled(g.PackedWinograd())
+				PackWeightsWinograd(nil, &g, packed, w)
+				ConvForwardWinograd(nil, &g, y, x, packed, e)
+			}
+			cascade := func(y []float32, e Epilogue) {
+				packed := filled(g.Packed())
+				PackWeights(nil, &g, packed, w)
+				Cascade(nil, []Layer{{Conv: g, Weights: packed, Epilogue: e}}, y, x)
+			}
+			forms := map[string]func(y []float32, e Epilogue){"direct": direct, "cascade": cascade}
+			if g.Group == 2 {
+				delete(forms, "cascade")
+			}
+			if g.WinogradPays() {
+				forms["Winograd"] = winograd
+			}
+			const before, after = 1, 2 // blocks
+			size := g.OutH * g.OutW * isa.lanes
+			own, image := Blocks(g.M)*size, (before+Blocks(g.M)+after)*size
+			for name, f := range forms {
+				want, y := make([]float32, g.output()), filled(g.N*image)
+				f(want, Epilogue{Swish: true})
+				f(y[before*size:], Epilogue{Swish: true, Among: (before + Blocks(g.M) + after) * isa.lanes})
+				for n := range g.N {
+					sameBits(t, name, y[n*image+before*size:][:own], want[n*own:][:own])
+					for i, v := range y[n*image : (n+1)*image] {
+						if v == v && (i < before*size || i >= before*size+own) {
+							t.Fatalf("%s %+v: element %d of image %d was written", name, g, i, n)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // A NaN reaches the pixels whose windows see it and no others, limits or not.
 func TestConvCarriesNaN(t *testing.T) {
 	eachISA(t, func(t *testing.T) {

@@ -31,6 +31,7 @@ type sliding struct {
 	panels, shares  int // of output blocks; tasks that share a band's panels
 	pixels          int // of all rows
 	inSize, outSize int // of a plane
+	outImage        int // of an image, 0: all blocks of all groups
 }
 
 // class is the output pixels (i*outStepH+outTop, j*outStepW+outLeft), each of which
@@ -87,6 +88,9 @@ func (s *sliding) measure() {
 	s.inSize, s.outSize = s.inH*s.inW*s.inLanes, s.outH*s.outW*isa.lanes
 	s.copied = top < 0 || left < 0 || (c.rows-1)*c.stepH+bottom >= s.inH || (c.cols-1)*c.stepW+right >= s.inW
 	s.width = (c.cols-1)*c.stepW + right - left + 1
+	if s.outImage == 0 {
+		s.outImage = s.groups * s.outBlocks * s.outSize
+	}
 	s.inRow, s.inPlane, s.outRow = s.inW*s.inLanes, s.inSize, s.outW*isa.lanes
 	s.pixels = c.rows * c.cols
 	if c.pointwise() && !s.copied && c.cols == s.inW && c.cols == s.outW {
@@ -246,7 +250,7 @@ func (s *sliding) tiles(w *worker, in []float32, origin, n, group, i0, i1, first
 		t.blocks = to - from
 		t.bStep = t.blocks * isa.lanes
 		weights := s.w[block*isa.lanes*terms:]
-		plane := (n*s.groups*s.outBlocks + block) * s.outSize
+		plane := n*s.outImage + block*s.outSize
 		if s.clears {
 			s.clear(plane, t.blocks, i0, i1)
 		}

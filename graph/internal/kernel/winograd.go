@@ -35,12 +35,14 @@ func PackWeightsDataWinograd(p *Pool, g *Conv, packed, w []float32) {
 // ConvForwardWinograd is ConvForward by Winograd's algorithm.
 func ConvForwardWinograd(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 	g.check()
-	if len(x) < g.input() || len(y) < g.output() || len(w) < g.PackedWinograd() || e.Residual != nil && len(e.Residual) < g.output() {
+	if len(x) < g.input() || len(w) < g.PackedWinograd() {
 		panic("kernel: short operand")
 	}
+	e.fit(g, y)
 	q := p.acquire()
 	t := winograd{in: x, out: y, w: w, Epilogue: e, n: g.N, inH: g.H, inW: g.W, outH: g.OutH, outW: g.OutW,
 		top: -g.PadTop, left: -g.PadLeft, ins: g.C, inBlocks: Blocks(g.C), outBlocks: Blocks(g.M)}
+	t.outImage, _ = e.places(g)
 	if e.Bias != nil {
 		t.Bias = q.padded(e.Bias[:g.M])
 	}
@@ -57,7 +59,8 @@ func ConvBackwardDataWinograd(p *Pool, g *Conv, dx, dy, w []float32) {
 	q := p.acquire()
 	// dx sees dy through the kernel turned around
 	q.multiplyTiles(winograd{in: dy, out: dx, w: w, n: g.N, inH: g.OutH, inW: g.OutW, outH: g.H, outW: g.W,
-		top: g.PadTop - 2, left: g.PadLeft - 2, ins: g.M, inBlocks: Blocks(g.M), outBlocks: Blocks(g.C)})
+		top: g.PadTop - 2, left: g.PadLeft - 2, ins: g.M, inBlocks: Blocks(g.M), outBlocks: Blocks(g.C),
+		outImage: Blocks(g.C) * isa.lanes * g.H * g.W})
 	p.release(q)
 }
 
@@ -77,6 +80,7 @@ type winograd struct {
 	n          int
 	inH, inW   int
 	outH, outW int
+	outImage   int // elements
 	top, left  int // of the input of the first tile
 	ins        int
 
@@ -252,7 +256,7 @@ func (t *winograd) output(w *worker, m, rows []float32, n, block, row, tile int)
 	}
 	fill(c[isa.lanes:2*isa.lanes], lo)
 	fill(c[2*isa.lanes:], hi)
-	at := (n*t.outBlocks+block)*t.outH*t.outW*isa.lanes + 4*row*t.outW*isa.lanes
+	at := n*t.outImage + block*t.outH*t.outW*isa.lanes + 4*row*t.outW*isa.lanes
 	from := m[(block*t.tiles+tile)*isa.lanes:]
 	if 4*t.right == t.outW && 4*row+4 <= t.outH {
 		var residual []float32
