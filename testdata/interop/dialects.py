@@ -2,8 +2,8 @@
 
 Run: python dialects.py GRAFT WORKDIR [NETWORK...]
 with torch, torchvision, onnx, onnxscript and onnxruntime; for timm/NAME also timm, for keras/NAME tensorflow and
-tf2onnx. A NETWORK is a torchvision model, or one of those; without any it is forty torchvision models of all 22
-families, six of timm and three of Keras. It ends with the line "N passed, N failed".
+tf2onnx, for paddle/NAME paddlepaddle and paddle2onnx. A NETWORK is a torchvision model, or one of those; without any it is forty
+torchvision models of all 22 families, six of timm, three of Keras and three of Paddle. It ends with the line "N passed, N failed".
 
 A network has random weights from a fixed seed. Nothing in it is small enough to hide an error: weights that start at zero
 and scales of 1e-6 are drawn anew, the statistics of BatchNorm are those of a random batch, moved a little, and the last layer is
@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 
@@ -42,6 +43,7 @@ TORCHVISION = """
 """.split()
 TIMM = ["timm/" + n for n in ("cspresnet50", "dla34", "ghostnet_100", "hrnet_w18_small", "nfnet_l0", "repvgg_a0")]
 KERAS = ["keras/" + n for n in ("MobileNetV2", "NASNetMobile", "Xception")]
+PADDLE = ["paddle/" + n for n in ("mobilenet_v2", "resnet18", "vgg11")]
 
 WHOLE = {"inception_v3": 299}  # sizes that a network is made for; the others take any
 WHOLE |= dict.fromkeys(("alexnet", "maxvit_t", "swin_s", "swin_t", "swin_v2_t", "vgg11", "vgg11_bn", "vit_b_32"), 224)
@@ -138,6 +140,34 @@ def keras_exports(name):
         yield f"tf2onnx, opset {opset}", model, x[:BATCH]
 
 
+def paddle_exports(name):
+    """A Paddle network through Paddle2ONNX, with BatchNorm kept, and its input."""
+    import paddle
+
+    paddle.seed(sum(map(ord, name)))
+    net = getattr(paddle.vision.models, name[7:])()
+    size = WHOLE.get(name[7:], SIZE)
+    x = paddle.randn([8, 3, size, size])
+    with paddle.no_grad():
+        for p in net.parameters():
+            if len(p.shape) == 1:
+                p.set_value(p + 0.1 * paddle.randn(p.shape))
+        for layer in net.sublayers():
+            if isinstance(layer, paddle.nn.BatchNorm2D):
+                layer._momentum = 0.0
+        net.train()
+        net(x)  # the running statistics are the batch's now
+        net.eval()
+        last = [layer for layer in net.sublayers() if isinstance(layer, paddle.nn.Linear)][-1]
+        last.weight.set_value(last.weight * (0.3 / net(x[:BATCH]).std()))
+    for opset in (11, 13):
+        with tempfile.TemporaryDirectory() as folder:
+            spec = [paddle.static.InputSpec([None, 3, size, size], "float32", "x")]
+            paddle.onnx.export(net, folder + "/model", input_spec=spec, opset_version=opset)
+            model = onnx.load(folder + "/model.onnx")
+        yield f"paddle2onnx, opset {opset}", model, x[:BATCH].numpy()
+
+
 def folder_of(workdir, model, x):
     """An ONNX test folder: the model, and what ONNX Runtime makes of x."""
     shutil.rmtree(workdir, ignore_errors=True)
@@ -171,7 +201,7 @@ def compare(binary, workdir, model, x):
 
 def network(tally, binary, workdir, name):
     points = set()
-    exports = keras_exports(name) if name.startswith("keras/") else torch_exports(name)
+    exports = {"keras": keras_exports, "paddle": paddle_exports}.get(name.split("/")[0], torch_exports)(name)
     for dialect, model, x in exports:
         start = time.time()
         wrong, note = compare(binary, workdir, model, x)
@@ -189,7 +219,7 @@ def network(tally, binary, workdir, name):
 
 def main(binary, workdir, *networks):
     tally = written.Tally()
-    for name in networks or TORCHVISION + TIMM + KERAS:
+    for name in networks or TORCHVISION + TIMM + KERAS + PADDLE:
         try:
             network(tally, binary, pathlib.Path(workdir) / re.sub(r"\W", "-", name), name)
         except Exception as e:  # one network must not end the others
