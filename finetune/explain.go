@@ -17,8 +17,8 @@ import (
 // defaults.
 type ExplainerConfig struct {
 	// At is where in the network: a cut point's number, layer:K, or the name of a tensor
-	// [N,C,H,W] or of its node, on a branch too. "": the last cut point with a height and
-	// a width.
+	// [N,C,H,W] or of its node, on a branch too. "": the last one with a height and a
+	// width that every path crosses.
 	At         string
 	Preprocess *data.Preprocess // nil: what the model says
 	Data       *data.Set        // what will be explained, if it may be float32 arrays
