@@ -169,3 +169,32 @@ func ExampleClassifier_Answers() {
 	fmt.Println(k.Labels, right > 180)
 	// Output: [5 6 7 8 9] true
 }
+
+// What in a drawing of a 9 speaks for a 4, to a network that knows the digits 0 to 4.
+func ExampleExplainer() {
+	m, nines, _ := digits()
+	nines, err := nines.Only([]string{"9"})
+	check(err)
+	e, err := finetune.NewExplainer(m, finetune.ExplainerConfig{Data: nines})
+	check(err)
+	defer e.Close()
+	fmt.Println("at", e.Tensor, e.Shape)
+	x, err := e.Explain(context.Background(), nines, 0, "4")
+	check(err)
+	for i := 0; i < x.H; i += 2 {
+		for j := range x.W {
+			fmt.Print(string(" .:=#"[int(4*x.Map[i*x.W+j]+0.1)]))
+		}
+		fmt.Println("|")
+	}
+	// Output:
+	// at relu5 [32 4 4]
+	// :::..           |
+	// ==::.           |
+	// ====:::.        |
+	// ##====::.       |
+	// ===::..         |
+	// :::..           |
+	// ...             |
+	//                 |
+}

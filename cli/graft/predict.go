@@ -31,8 +31,9 @@ each, numbers as they are.
 
 Examples:
   graft predict mine.onnx photo.jpg
-  graft predict mine.onnx photos/ --top 1 --csv -o predictions.csv`,
-		Flags: append([]cli.Flag{
+  graft predict mine.onnx photos/ --top 1 --csv -o predictions.csv
+  graft predict mine.onnx photo.jpg --explain why/`,
+		Flags: slices.Concat([]cli.Flag{
 			whole("top", 5, 1, "`K` show this many classes, the likeliest first", ""),
 			&cli.BoolFlag{Name: "csv", Usage: "print a line file,rank,class,probability for each; of numbers file,number,value"},
 			&cli.StringFlag{Name: "report", Usage: "`DIR` write report.html and its pictures into this folder: the classes counted, the surest and the least sure images"},
@@ -41,7 +42,7 @@ Examples:
 			workers(),
 			outputName(),
 			memoryLimit(),
-		}, preprocessingFlags()...),
+		}, explainFlags(), preprocessingFlags()),
 		Action: runPredict,
 	}
 }
@@ -51,7 +52,8 @@ Examples:
 type prediction struct {
 	File string `json:"file"`
 	finetune.Answer
-	Heads []finetune.Answer `json:"heads,omitempty"`
+	Heads       []finetune.Answer `json:"heads,omitempty"`
+	Explanation *explanation      `json:"explanation,omitempty"`
 }
 
 // answers are those of all heads.
@@ -89,6 +91,13 @@ func runPredict(c *cli.Context) error {
 		return err
 	}
 	defer k.Close()
+	x, err := newExplainer(c, args[0], m, set)
+	if err != nil {
+		return err
+	}
+	if x != nil {
+		defer x.Close()
+	}
 	p := u.progress("predicting", set.Len(), "images")
 	var list []prediction
 	err = k.Scores(c.Context, set, func(i int, _ []float32, p0 []float64) error {
@@ -112,6 +121,18 @@ func runPredict(c *cli.Context) error {
 		if err := writeFolder(dir, "report.html", func(dir string) error { return writeReport(dir, run) }); err != nil {
 			return err
 		}
+	}
+	if x != nil {
+		p := u.progress("explaining", set.Len(), "images")
+		why, err := x.write(c, p)
+		p.done()
+		if err != nil {
+			return err
+		}
+		for i := range why {
+			list[i].Explanation = &why[i]
+		}
+		u.infof("%s: pictures of what in each image speaks for %s, at %s", quote(x.dir), cmp.Or(x.class, "its likeliest class"), quote(x.Tensor))
 	}
 	text := func(w io.Writer) error { return writePredictions(w, k, list) }
 	if c.Bool("csv") {
@@ -180,18 +201,27 @@ func newClassifier(c *cli.Context, path string, m *onnx.ModelProto, set *data.Se
 	if set.Len() > 0 {
 		f.Batch = min(max(f.Batch, 1), set.Len())
 	}
-	if _, _, arrays := set.Tensor(0); !arrays {
-		pre, err := preprocessing(c, m)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", quote(path), err)
-		}
-		f.Preprocess = &pre
+	if f.Preprocess, err = preprocessingOf(c, path, m, set); err != nil {
+		return nil, err
 	}
 	k, err := finetune.NewClassifier(m, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", quote(path), err)
 	}
 	return k, nil
+}
+
+// preprocessingOf is how the model m, read from path, wants the images of a set; nil where
+// they are arrays, which are taken as they are.
+func preprocessingOf(c *cli.Context, path string, m *onnx.ModelProto, set *data.Set) (*data.Preprocess, error) {
+	if _, _, arrays := set.Tensor(0); arrays {
+		return nil, nil
+	}
+	pre, err := preprocessing(c, m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return &pre, nil
 }
 
 // writePredictions writes a line a class, label or number.

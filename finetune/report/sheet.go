@@ -7,7 +7,6 @@ import (
 	"math"
 	"strings"
 
-	xdraw "golang.org/x/image/draw"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -37,20 +36,7 @@ func (s Sample) caption() (first, second string) {
 // small is the sample's picture scaled into a square of dots; a small one is enlarged
 // pixel by pixel.
 func (s Sample) small() image.Image {
-	b := s.Image.Bounds()
-	w, h := thumbnail, thumbnail
-	if b.Dx() > b.Dy() {
-		h = max(thumbnail*b.Dy()/b.Dx(), 1)
-	} else {
-		w = max(thumbnail*b.Dx()/max(b.Dy(), 1), 1)
-	}
-	to := image.NewRGBA(image.Rect(0, 0, w, h))
-	scale := xdraw.Scaler(xdraw.ApproxBiLinear)
-	if b.Dx() < thumbnail/2 {
-		scale = xdraw.NearestNeighbor
-	}
-	scale.Scale(to, to.Bounds(), s.Image, b, xdraw.Src, nil)
-	return to
+	return scaledTo(s.Image, thumbnail)
 }
 
 // PNG draws the samples with their captions; it is an error if there is none.
