@@ -39,7 +39,32 @@ type ClassifierConfig struct {
 // NewClassifier compiles a model for classifying images. Close it after use.
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
 	setDefault(&c.Batch, 32)
+	w, err := openWritten(m, c)
+	if err != nil {
+		return nil, err
+	}
+	k := &Classifier{Heads: w.heads, Labels: columnsOf(w.heads), Preprocess: w.pre, batch: c.Batch, logits: w.logits, workers: c.Workers}
 	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
+	var want []string
+	if c.Output != "" {
+		want = []string{c.Output}
+	}
+	k.program, err = graph.Compile(w.model, graph.Config{Options: o, Threads: c.Threads, Outputs: want})
+	return k, err
+}
+
+// written is a written model, ready to be compiled, and what it says of its images and
+// of its outputs.
+type written struct {
+	model         *onnx.ModelProto
+	structure     *graph.Structure
+	heads         []Head
+	pre           data.Preprocess
+	height, width int // of the input
+	logits        bool
+}
+
+func openWritten(m *onnx.ModelProto, c ClassifierConfig) (*written, error) {
 	m, heads, err := withHeads(m, c.Output)
 	if err != nil {
 		return nil, err
@@ -52,28 +77,27 @@ func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) 
 	if m, err = p.prepareInput(m, in); err != nil {
 		return nil, err
 	}
-	s, err := graph.Analyse(m, o)
+	s, err := graph.Analyse(m, graph.Options{Output: c.Output, MaxMemory: c.MaxMemory})
 	if err != nil {
 		return nil, err
 	}
-	k := &Classifier{Preprocess: p.Preprocess, batch: c.Batch, logits: !s.EndsInSoftmax(), workers: c.Workers}
-	if s.Classes() < 1 || numel(s.OutputShape()) != s.Classes() {
+	classes := s.Classes()
+	if classes < 1 || numel(s.OutputShape()) != classes {
 		return nil, failf("", "the output has shape %v, a classifier's is [N,C]", s.OutputShape())
 	}
-	if k.Heads = heads; heads == nil {
-		if k.Heads, err = StoredHeads(m, s.Classes()); err != nil {
+	if heads == nil {
+		if heads, err = StoredHeads(m, classes); err != nil {
 			return nil, err
 		}
 	}
-	if k.Labels = columnsOf(k.Heads); len(k.Labels) != s.Classes() {
-		return nil, failf("", "metadata %s names %d outputs, the model has %d", HeadsKey, len(k.Labels), s.Classes())
+	if n := len(columnsOf(heads)); n != classes {
+		return nil, failf("", "metadata %s names %d outputs, the model has %d", HeadsKey, n, classes)
 	}
-	var want []string
-	if c.Output != "" {
-		want = []string{c.Output}
+	w := &written{m, s, heads, p.Preprocess, p.Preprocess.Height, p.Preprocess.Width, !s.EndsInSoftmax()}
+	if in.arrays != nil {
+		w.height, w.width = in.arrays[1], in.arrays[2]
 	}
-	k.program, err = graph.Compile(m, graph.Config{Options: o, Threads: c.Threads, Outputs: want})
-	return k, err
+	return w, nil
 }
 
 // withHeads reads what heads a model carries, nil for a classifier's one, and joins the

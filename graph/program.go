@@ -34,8 +34,10 @@ type Training struct {
 	Learning
 	// Loss adds the loss of the first output to the graph. target is an input node.
 	Loss Loss
-	// Seed is what Dropout draws from.
-	Seed uint64
+	// Seed is what Dropout draws from. NoDropout leaves it out: the gradients are then of
+	// what the network computes in inference.
+	Seed      uint64
+	NoDropout bool
 }
 
 // Loss adds nodes to a graph that compute a scalar from the network's output y
@@ -183,7 +185,7 @@ func (p *Program) build() (err error) {
 	b.MaxMemory = p.room()
 	p.builder = b
 	if t := p.config.Training; t != nil && t.Loss != nil {
-		b.Training, b.Seed = true, t.Seed
+		b.Training, b.Seed, b.NoDropout = true, t.Seed, t.NoDropout
 		b.BatchStatistics = map[string]bool{}
 		for _, name := range t.BatchStatistics {
 			b.BatchStatistics[name] = true

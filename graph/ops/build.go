@@ -15,9 +15,10 @@ import (
 type Builder struct {
 	Graph *gorgonia.ExprGraph
 	Pool  *kernel.Pool
-	// Training makes Dropout live; BatchStatistics names the BatchNormalization
-	// outputs that are normalised by their batch.
+	// Training makes Dropout live, unless NoDropout says otherwise; BatchStatistics names
+	// the BatchNormalization outputs that are normalised by their batch.
 	Training        bool
+	NoDropout       bool
 	BatchStatistics map[string]bool
 	// Detached makes the kernels added from now on constant to the gradient: the loss
 	// does not depend on them.

@@ -92,7 +92,7 @@ func (f *dropout) keepAll(shape []int) *onnx.Tensor {
 func (f *dropout) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	x := b.Either(in[0])
 	r := make([]*gorgonia.Node, len(out))
-	if !b.Training || f.ratio == 0 {
+	if !b.Training || b.NoDropout || f.ratio == 0 {
 		r[0] = x
 		if f.outs > 1 {
 			r[1] = b.Input("Dropout.mask", Dense(f.keepAll(out[1].Shape)))
