@@ -169,6 +169,21 @@ type listed struct {
 }
 
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
+	s.answer(w, http.StatusOK, s.list())
+	return nil
+}
+
+// Models are the names of what can be tried now: those of Config, and the runs that have
+// come to a model.
+func (s *Server) Models() []string {
+	names := []string{}
+	for _, l := range s.list() {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func (s *Server) list() []listed {
 	list := []listed{}
 	for _, m := range s.models {
 		list = append(list, listed{m.Name, m.From})
@@ -182,8 +197,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	s.answer(w, http.StatusOK, list)
-	return nil
+	return list
 }
 
 // described is what the page tells of a model.

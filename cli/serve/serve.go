@@ -150,6 +150,7 @@ func (s *Server) routes() {
 		{"GET", "/api/models", s.listModels},
 		{"GET", "/api/models/{model}", s.describeModel},
 		{"POST", "/api/models/{model}/predict", s.predict},
+		{"POST", "/api/models/{model}/explain", s.explain},
 		{"GET", "/api/runs", s.listRuns},
 		{"GET", "/api/runs/{run}", s.describeRun},
 		{"GET", "/api/runs/{run}/events", s.watchRun},
