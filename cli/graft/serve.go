@@ -121,16 +121,16 @@ func servedModel(c *cli.Context, u *ui, path string, others []serve.Model) (serv
 		return serve.Model{}, err
 	}
 	var see *data.Preprocess
-	if _, stored := onnx.Metadata(m, finetune.InputKey); !stored {
-		pre, err := preprocessing(c, m)
-		switch {
-		case err == nil:
-			see = &pre
-		case errors.As(err, new(usageError)):
-			return serve.Model{}, err
-		default: // tensors need none
-			u.warnf("%s: photographs cannot be tried on it: %v", quote(path), err)
-		}
+	_, stored := onnx.Metadata(m, finetune.InputKey)
+	pre, err := preprocessing(c, m)
+	switch {
+	case errors.As(err, new(usageError)):
+		return serve.Model{}, err
+	case stored: // what the model says holds
+	case err == nil:
+		see = &pre
+	default: // tensors need none
+		u.warnf("%s: photographs cannot be tried on it: %v", quote(path), err)
 	}
 	stem := strings.TrimSuffix(filepath.Base(path), ".onnx")
 	name := stem
