@@ -169,8 +169,17 @@ func (e *Explainer) Explain(ctx context.Context, s *data.Set, i int, class strin
 	if err != nil {
 		return nil, err
 	}
+	return e.ExplainIndex(ctx, s, i, index)
+}
+
+// ExplainIndex is Explain of a class by its number among Labels, -1 for the likeliest:
+// several may have one name.
+func (e *Explainer) ExplainIndex(ctx context.Context, s *data.Set, i, index int) (*Explanation, error) {
+	if index < -1 || index >= len(e.Labels) {
+		return nil, failf("", "class %d: the model has %d", index, len(e.Labels))
+	}
 	in := images{set: s, pre: e.Preprocess, workers: 1}
-	err = in.each(ctx, []int{i}, unvaried, 1, func(b batch) error { return e.run(b.x, index) })
+	err := in.each(ctx, []int{i}, unvaried, 1, func(b batch) error { return e.run(b.x, index) })
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ func verbs() []*cli.Command {
 		demoVerb(),
 		finetuneVerb(),
 		predictVerb(),
+		serveVerb(),
 		evalVerb(),
 		dataVerb(),
 		runVerb(),

@@ -111,6 +111,10 @@ func (r *runFolder) lock() error {
 		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
 	}
 	taken, err := durable.TryLock(f)
+	for n := 0; err == nil && !taken && n < 3; n++ { // graft serve takes it for an instant, to see whether anybody has it
+		time.Sleep(10 * time.Millisecond)
+		taken, err = durable.TryLock(f)
+	}
 	if err == nil && !taken {
 		who := make([]byte, 80)
 		n, _ := f.ReadAt(who, 0)

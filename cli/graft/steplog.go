@@ -20,7 +20,12 @@ type stepLog struct {
 	f    durable.File
 	w    *bufio.Writer
 	err  error // the first one
+
+	flushed time.Time
 }
+
+// flushEvery is how far the log lags behind, for whoever watches the run.
+const flushEvery = time.Second
 
 // stepLine is a line of log.jsonl.
 type stepLine struct {
@@ -75,6 +80,9 @@ func (l *stepLog) step(s finetune.Step) {
 	b, err := json.Marshal(stepLine{s.N, s.Epoch, s.Loss, s.LR, time.Now().Format(time.DateTime)})
 	if err == nil {
 		_, err = l.w.Write(append(b, '\n'))
+	}
+	if now := time.Now(); err == nil && now.Sub(l.flushed) >= flushEvery {
+		err, l.flushed = l.w.Flush(), now
 	}
 	if l.err == nil {
 		l.err = err

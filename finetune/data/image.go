@@ -71,6 +71,28 @@ func sniff(head []byte) *format {
 	return nil
 }
 
+// Size is the width and the height, in pixels, that a picture says it has, as it is stored.
+func Size(file []byte) (w, h int, err error) {
+	f := sniff(file)
+	if f == nil {
+		return 0, 0, errNotImage
+	}
+	defer f.guard(&err)
+	c, err := f.config(bytes.NewReader(file))
+	if err != nil {
+		return 0, 0, decodeError(f, err)
+	}
+	return c.Width, c.Height, nil
+}
+
+// guard, deferred, makes an error of a panic. Third-party decoders have a history of these
+// on crafted files (golang.org/issue/45694, CVE-2026-46601).
+func (f *format) guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("damaged %s image", f.name)
+	}
+}
+
 // Decode reads a picture. The errors do not name the file: the caller does.
 func Decode(file []byte) (im *Image, err error) {
 	if len(file) == 0 {
@@ -80,12 +102,7 @@ func Decode(file []byte) (im *Image, err error) {
 	if f == nil {
 		return nil, errNotImage
 	}
-	defer func() {
-		// Third-party decoders have a history of panics on crafted files (golang.org/issue/45694, CVE-2026-46601).
-		if r := recover(); r != nil {
-			im, err = nil, fmt.Errorf("damaged %s image", f.name)
-		}
-	}()
+	defer f.guard(&err)
 	c, err := f.config(bytes.NewReader(file))
 	if err != nil {
 		return nil, decodeError(f, err)

@@ -158,9 +158,7 @@ func (p Preprocess) pixels(im *Image, v View) (plane, error) {
 		if err != nil {
 			return plane{}, err
 		}
-		// torchvision's centre crop; Python's round() goes to the even neighbour.
-		x0 := int(math.RoundToEven(float64(toW-p.Width) / 2))
-		y0 := int(math.RoundToEven(float64(toH-p.Height) / 2))
+		x0, y0 := p.corner(toW, toH)
 		out = src.window(toW, toH, x0, y0, p.Width, p.Height)
 	}
 	if v.a.Rotate > 0 {
@@ -190,6 +188,24 @@ func (p Preprocess) target(w, h int) (toW, toH int, err error) {
 		return 0, 0, fmt.Errorf("a picture of %dx%d resized to %dx%d is smaller than the input, %dx%d", h, w, toH, toW, p.Height, p.Width)
 	}
 	return toW, toH, nil
+}
+
+// Window is the part of an upright picture of w x h that the network sees, in the
+// picture's pixels: from its left upper corner x, y, and its width and height.
+func (p Preprocess) Window(w, h int) (x, y, width, height float64, err error) {
+	toW, toH, err := p.target(w, h)
+	if err != nil {
+		return 0, 0, 0, 0, err
+	}
+	left, top := p.corner(toW, toH)
+	byX, byY := float64(w)/float64(toW), float64(h)/float64(toH)
+	return float64(left) * byX, float64(top) * byY, float64(p.Width) * byX, float64(p.Height) * byY, nil
+}
+
+// corner is the left upper corner of torchvision's centre crop of a picture of w x h;
+// Python's round() goes to the even neighbour.
+func (p Preprocess) corner(w, h int) (x, y int) {
+	return int(math.RoundToEven(float64(w-p.Width) / 2)), int(math.RoundToEven(float64(h-p.Height) / 2))
 }
 
 // gray is Pillow's convert("L"): ITU-R 601-2 luma with 16-bit weights (libImaging/Convert.c, L24).

@@ -237,6 +237,26 @@ func FromArrays(x []float32, shape [3]int, y []int, classes []string) *Set {
 	return &Set{Classes: classes, Items: items, src: floats{x, shape}}
 }
 
+// FromImages is the set of pictures that are in memory already, without labels; names are
+// for messages. It panics where there are not as many names as pictures.
+func FromImages(names []string, p []*Image) *Set {
+	if len(names) != len(p) {
+		panic("data: FromImages: names and pictures differ in number")
+	}
+	items := make([]Item, len(p))
+	for i, name := range names {
+		items[i] = Item{Name: name, Label: -1}
+	}
+	return &Set{Items: items, src: pictures(p)}
+}
+
+// pictures is a source of decoded pictures.
+type pictures []*Image
+
+func (p pictures) image(i int) (*Image, error)    { return p[i], nil }
+func (p pictures) tensor(int) ([]float32, [3]int) { return nil, [3]int{} }
+func (p pictures) content(i int) ([]byte, error)  { return p[i].Pix, nil }
+
 // floats is a source of float32 examples, taken as they are.
 type floats struct {
 	x     []float32 // [N,C,H,W]

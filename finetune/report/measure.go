@@ -43,9 +43,24 @@ func (m Measure) Name() string {
 	return string(m)
 }
 
+// Percent says whether scores are shown in percent: they are shares of images.
+func (m Measure) Percent() bool { return m.of().scale == 100 }
+
+// Best is the number of the epoch of the best validation score, of equal ones that of the
+// least loss; 0 without one.
+func Best(epochs []Epoch) (n int) {
+	most, least := math.Inf(-1), 0.0
+	for _, e := range epochs {
+		if e.ValScore > most || e.ValScore == most && e.ValLoss < least {
+			most, least, n = e.ValScore, e.ValLoss, e.N
+		}
+	}
+	return n
+}
+
 // Format writes a score: as a percentage where it is a share of images.
 func (m Measure) Format(v float64) string {
-	if m.of().scale == 100 {
+	if m.Percent() {
 		return fmt.Sprintf("%.1f %%", 100*v)
 	}
 	return fmt.Sprintf("%.3f", v)
@@ -79,16 +94,4 @@ func keysOf(pictures ...[]Series) (keys []key) {
 		}
 	}
 	return keys
-}
-
-// best is the number of the epoch of the best validation score, of equal ones that of the
-// least loss; 0 without one.
-func best(epochs []Epoch) (n int) {
-	most, least := math.Inf(-1), 0.0
-	for _, e := range epochs {
-		if e.ValScore > most || e.ValScore == most && e.ValLoss < least {
-			most, least, n = e.ValScore, e.ValLoss, e.N
-		}
-	}
-	return n
 }

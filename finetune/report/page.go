@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"image/jpeg"
 	"io"
+	"strings"
 )
 
 //go:embed page.html
@@ -22,6 +23,11 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"time":    func(r Run) string { return r.Made.Format("2006-01-02 15:04") },
 	"finite":  finite,
 }).Parse(pageSource + styleSource))
+
+// Style is the style sheet of the pages, for others that are to look like them.
+func Style() string {
+	return strings.TrimSuffix(strings.TrimPrefix(styleSource, `{{define "style"}}`), "{{end}}\n")
+}
 
 // page is what the template is given.
 type page struct {
@@ -52,7 +58,7 @@ type pageSample struct {
 // HTML writes a run as one page that needs nothing else: its pictures are in it, it has
 // no script, and it follows the reader's choice of light or dark.
 func (r Run) HTML(w io.Writer) error {
-	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):], Best: best(r.Epochs)}
+	p := page{Run: r, Tail: r.Epochs[max(len(r.Epochs)-40, 0):], Best: Best(r.Epochs)}
 	for _, f := range r.Figures() {
 		svg, err := f.inline()
 		if err != nil {

@@ -99,7 +99,7 @@ func TestBest(t *testing.T) {
 		for i := range c.scores {
 			e = append(e, Epoch{N: i + 1, ValScore: c.scores[i], ValLoss: c.losses[i]})
 		}
-		if got := best(e); got != c.want {
+		if got := Best(e); got != c.want {
 			t.Errorf("%v %v: epoch %d, want %d", c.scores, c.losses, got, c.want)
 		}
 	}

@@ -2,10 +2,14 @@ package report
 
 import (
 	"encoding/csv"
+	"errors"
+	"fmt"
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // An Epoch is what one pass over the training set measured; NaN where absent.
@@ -38,7 +42,7 @@ type Line struct {
 // exactly; absent ones are empty.
 func WriteCSV(w io.Writer, epochs []Epoch, m Measure) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"epoch", "train_loss", "train_" + m.of().column, "val_loss", "val_" + m.of().column, "lr", "seconds"})
+	c.Write(columns(m))
 	for _, e := range epochs {
 		row := []string{strconv.Itoa(e.N)}
 		for _, v := range []float64{e.TrainLoss, e.TrainScore, e.ValLoss, e.ValScore, e.LR, e.Seconds} {
@@ -52,6 +56,55 @@ func WriteCSV(w io.Writer, epochs []Epoch, m Measure) error {
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// ReadCSV reads what WriteCSV has written; it is an error where the columns are others or a
+// field is no number.
+func ReadCSV(r io.Reader) ([]Epoch, Measure, error) {
+	c := csv.NewReader(r)
+	c.ReuseRecord = true
+	header, err := c.Read()
+	if err != nil {
+		return nil, "", fmt.Errorf("report: results: %w", err)
+	}
+	measure, ok := Measure(""), false
+	for _, m := range []Measure{Top1, MAP, R2, Mean} {
+		if slices.Equal(header, columns(m)) {
+			measure, ok = m, true
+		}
+	}
+	if !ok {
+		return nil, "", fmt.Errorf("report: results: the columns are %.200q, want those of a training", strings.Join(header, ","))
+	}
+	var epochs []Epoch
+	for {
+		row, err := c.Read()
+		if errors.Is(err, io.EOF) {
+			return epochs, measure, nil
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("report: results: %w", err)
+		}
+		var e Epoch
+		fields := []*float64{&e.TrainLoss, &e.TrainScore, &e.ValLoss, &e.ValScore, &e.LR, &e.Seconds}
+		if e.N, err = strconv.Atoi(row[0]); err != nil {
+			return nil, "", fmt.Errorf("report: results: line %d: epoch %.40q", len(epochs)+2, row[0])
+		}
+		for i, f := range fields {
+			if *f = math.NaN(); row[i+1] == "" {
+				continue
+			}
+			if *f, err = strconv.ParseFloat(row[i+1], 64); err != nil {
+				return nil, "", fmt.Errorf("report: results: line %d: %s is %.40q", len(epochs)+2, columns(measure)[i+1], row[i+1])
+			}
+		}
+		epochs = append(epochs, e)
+	}
+}
+
+// columns are those of results.csv.
+func columns(m Measure) []string {
+	return []string{"epoch", "train_loss", "train_" + m.of().column, "val_loss", "val_" + m.of().column, "lr", "seconds"}
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
