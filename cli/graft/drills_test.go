@@ -264,6 +264,11 @@ func TestDrill1Steps(t *testing.T) {
 		}
 		d.equalsReference(run+".onnx", run)
 	}
+	// killed while it wrote the first file of all
+	os.MkdirAll(d.path("at-first"), 0o777)
+	os.WriteFile(d.path("at-first", ".args.yaml.1-0"), []byte("half"), 0o666)
+	d.must(0, append(d.args, "-o", "first.onnx", "--run", "at-first")...)
+	d.equalsReference("first.onnx", "at-first")
 }
 
 // TestDrill3: an output or a run folder that cannot be written is refused before the

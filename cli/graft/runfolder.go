@@ -60,15 +60,17 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 	if err := r.lock(); err != nil {
 		return nil, err
 	}
+	sweeps := []string{".*"}
 	if names := r.contents(); len(names) > 0 {
 		if !c.Bool("overwrite") {
 			r.unlock()
 			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
 				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
 		}
-		if err := r.sweep(".*", "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.data", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints"); err != nil {
-			return nil, err
-		}
+		sweeps = append(sweeps, "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.data", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints")
+	}
+	if err := r.sweep(sweeps...); err != nil {
+		return nil, err
 	}
 	return r, r.write("args.yaml", arguments(c))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // pictures is a set of the resize sources and the WebP and PNG images of testdata: files of several sizes.
-func pictures(t testing.TB) *Set {
+func somePictures(t testing.TB) *Set {
 	t.Helper()
 	s, err := OpenImages("testdata/resize", "testdata/images/png_rgb.png", "testdata/images/webp_lossy.webp")
 	if err != nil {
@@ -26,7 +26,7 @@ func pictures(t testing.TB) *Set {
 
 // The batches are the same for any number of workers, and hold the examples of Order.
 func TestLoaderDeterminism(t *testing.T) {
-	s := pictures(t)
+	s := somePictures(t)
 	order := slices.Concat(Shuffle(s.Len(), 3, 0), Shuffle(s.Len(), 3, 1), Shuffle(s.Len(), 3, 2))
 	load := func(workers, ahead, batch int) (x []float32, index []int, sizes []int) {
 		l := Loader{Set: s, Pre: Preprocess{Height: 16, Width: 16}, Batch: batch, Order: order, Workers: workers, Ahead: ahead,
@@ -127,7 +127,7 @@ func TestLoaderErrors(t *testing.T) {
 
 // While one batch is read the next ones are decoded: as many as Ahead says and no more.
 func TestLoaderWorksAhead(t *testing.T) {
-	s := pictures(t)
+	s := somePictures(t)
 	const batch, ahead = 2, 3
 	var mu sync.Mutex
 	begun := map[int]bool{}
@@ -177,7 +177,7 @@ func upTo(n int) []int {
 // sleep stands for, takes as long for each batch: of-sum is the time that both take over
 // the sum of what each takes alone, near 0.5 where they overlap wholly.
 func BenchmarkLoaderOverlap(b *testing.B) {
-	s := pictures(b)
+	s := somePictures(b)
 	l := Loader{Set: s, Pre: Preprocess{Height: 224, Width: 224}, Batch: 4, Order: slices.Repeat(upTo(s.Len()), 20), Workers: 1}
 	load := func(f func()) time.Duration {
 		start := time.Now()
