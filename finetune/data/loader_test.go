@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// pictures is a set of the resize sources and the WebP and PNG images of testdata: files of several sizes.
+// somePictures is a set of the resize sources and the WebP and PNG images of testdata: files of several sizes.
 func somePictures(t testing.TB) *Set {
 	t.Helper()
 	s, err := OpenImages("testdata/resize", "testdata/images/png_rgb.png", "testdata/images/webp_lossy.webp")
