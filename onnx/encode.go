@@ -91,11 +91,15 @@ func SetData(p *TensorProto, t *Tensor) error {
 	if got := reflect.ValueOf(t.Data).Len(); got != n {
 		return tensorError(p, fmt.Errorf("%d new values: shape %s needs %d", got, shapeText(shape), n))
 	}
-	if p.RawData != nil || p.GetDataLocation() == TensorProto_EXTERNAL {
-		p.RawData, p.ExternalData, p.DataLocation = t.raw(as), nil, nil
-		return nil
+	external := p.GetDataLocation() == TensorProto_EXTERNAL
+	if external {
+		p.ExternalData, p.DataLocation = nil, nil
 	}
-	t.setTyped(p, as)
+	if external || p.RawData != nil {
+		p.RawData = t.raw(as)
+	} else {
+		t.setTyped(p, as)
+	}
 	return nil
 }
 
