@@ -60,29 +60,9 @@ func (p *plan) absorb(keep map[*ops.Value]bool, batch map[string]bool, learns ma
 	p.steps = filter(p.steps, func(s *step) bool { return s != nil })
 }
 
-// cascade puts layers together that run better band by band, one after the other, than
-// each over the whole image.
-func (p *plan) cascade(keep map[*ops.Value]bool) {
-	readers := p.readers()
-	for i, s := range p.steps {
-		if len(s.out) != 1 || keep[s.out[0]] || readers[s.out[0]] != 1 {
-			continue
-		}
-		j := i + 1 + slices.IndexFunc(p.steps[i+1:], func(r *step) bool { return slices.Contains(r.in, s.out[0]) })
-		next := p.steps[j]
-		form, more := ops.Cascaded(s.form, s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0])})
-		if form == nil || len(next.out) != 1 {
-			continue
-		}
-		both := &step{node: next.node, index: next.index, form: form, in: append(slices.Clone(s.in), more...), out: next.out}
-		p.made[next.out[0]] = both
-		p.steps[i], p.steps[j] = nil, both
-	}
-	p.steps = filter(p.steps, func(s *step) bool { return s != nil })
-}
-
-// join lets convolutions write to where a Concat that alone reads them wants them.
-func (p *plan) join(keep map[*ops.Value]bool) {
+// compose makes one step of two wherever together has a form for a step and the only reader
+// of its output.
+func (p *plan) compose(keep map[*ops.Value]bool, together func(f ops.Form, own []*ops.Value, r ops.Reader) (ops.Form, []*ops.Value)) {
 	readers := p.readers()
 	for i, s := range p.steps {
 		if len(s.out) != 1 || keep[s.out[0]] || readers[s.out[0]] != 1 || !s.hasKernels() {
@@ -90,8 +70,8 @@ func (p *plan) join(keep map[*ops.Value]bool) {
 		}
 		j := i + 1 + slices.IndexFunc(p.steps[i+1:], func(r *step) bool { return slices.Contains(r.in, s.out[0]) })
 		next := p.steps[j]
-		form, in := ops.Joined(s.form, s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0])})
-		if form == nil || !next.hasKernels() {
+		form, in := together(s.form, s.in, ops.Reader{Form: next.form, In: next.in, Slot: slices.Index(next.in, s.out[0])})
+		if form == nil || len(next.out) != 1 || !next.hasKernels() {
 			continue
 		}
 		p.made[next.out[0]] = &step{node: next.node, index: next.index, form: form, in: in, out: next.out}

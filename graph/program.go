@@ -397,8 +397,8 @@ func (p *Program) fuse() {
 	}
 	p.plan.fuse(keep, p.builder.BatchStatistics, learns)
 	if p.config.Training == nil {
-		p.plan.cascade(keep)
-		p.plan.join(keep)
+		p.plan.compose(keep, ops.Cascaded)
+		p.plan.compose(keep, ops.Joined)
 	}
 }
 

@@ -158,7 +158,7 @@ func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.No
 	if name == "" {
 		name = out[0].Name
 	}
-	k := normalisation{b: b, limits: f.limits,
+	k := normalisation{b: b,
 		g: &kernel.Norm{N: f.n, C: f.c, HW: f.hw, Eps: f.epsilon, Batch: b.BatchStatistics[name], Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi}}
 	x := b.Blocked(in[0])
 	k.args = []*gorgonia.Node{x, b.Node(in[1]), b.Node(in[2])}
@@ -178,10 +178,9 @@ func (f *batchNormalization) Lower(b *Builder, in, out []*Value) ([]*gorgonia.No
 // normalisation is the nodes of one BatchNormalization: args are x, scale, bias, mean,
 // variance, and a residual where there is one.
 type normalisation struct {
-	b      *Builder
-	g      *kernel.Norm
-	args   []*gorgonia.Node
-	limits limits
+	b    *Builder
+	g    *kernel.Norm
+	args []*gorgonia.Node
 }
 
 // statistics is the batch's [2,C] mean and biased variance. Its own gradient is part
@@ -210,7 +209,7 @@ func (k *normalisation) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need
 	x, scale, mean, variance := in[0], in[1], in[3], in[4]
 	r := make([]*gorgonia.Node, len(in))
 	if len(in) > 5 && need[5] {
-		dy = b.gate(k.limits, y, dy)
+		dy = b.gate(g.Clamp, g.Lo, g.Hi, y, dy)
 		r[5] = dy
 		open := *g
 		open.Clamp = false

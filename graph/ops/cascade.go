@@ -14,17 +14,29 @@ import (
 // cascade is convolutions and max-pools that run one after the other, a few rows at a
 // time: see kernel.Cascade. It has no gradient.
 type cascade struct {
+	composed
 	layers []Form // *conv or *pool
 	inputs []int  // of each layer, beside what the one before computes
+}
+
+// composed is a form that was put together out of several, for their kernels alone.
+type composed struct{}
+
+func (composed) Infer([]*Value) ([]*Value, error) {
+	return nil, fmt.Errorf("it is made of what has its shape")
+}
+
+func (composed) Eval([]*onnx.Tensor) ([]*onnx.Tensor, error) {
+	return nil, fmt.Errorf("it has no reference evaluation; what it is made of has")
 }
 
 // cascadeBytes is how large what lies between two layers must be, of one image, for a
 // cascade to pay: less stays in a near cache by itself.
 const cascadeBytes = 256 << 10
 
-// Cascaded returns one form for f and the only reader of its output, and the further
-// inputs that it needs for that; nil where this does not pay. It is for inference: the
-// gradient would ask for what lies between.
+// Cascaded returns one form for f and the only reader of its output, and the inputs of both;
+// nil where this does not pay. It is for inference: the gradient would ask for what lies
+// between.
 func Cascaded(f Form, own []*Value, r Reader) (Form, []*Value) {
 	c, ok := f.(*cascade)
 	if !ok {
@@ -35,7 +47,8 @@ func Cascaded(f Form, own []*Value, r Reader) (Form, []*Value) {
 		!next.Pool && !next.Depthwise() && !before.Depthwise() || 4*next.C*next.H*next.W < cascadeBytes {
 		return nil, nil
 	}
-	return &cascade{append(slices.Clone(c.layers), r.Form), append(slices.Clone(c.inputs), len(r.In)-1)}, r.In[1:]
+	return &cascade{layers: append(slices.Clone(c.layers), r.Form), inputs: append(slices.Clone(c.inputs), len(r.In)-1)},
+		slices.Concat(own, r.In[1:])
 }
 
 // layerOf is a form as a layer of a cascade; ok is false where it cannot be one, or is
@@ -63,14 +76,6 @@ func layerOf(f Form) (l kernel.Layer, ok bool) {
 func adds(f Form) bool {
 	c, ok := f.(*conv)
 	return ok && c.adds
-}
-
-func (f *cascade) Infer([]*Value) ([]*Value, error) {
-	return nil, fmt.Errorf("a cascade is made of what has its shape")
-}
-
-func (f *cascade) Eval([]*onnx.Tensor) ([]*onnx.Tensor, error) {
-	return nil, fmt.Errorf("a cascade has no reference evaluation; its layers have")
 }
 
 // Lower reads x, then the further inputs of each layer.

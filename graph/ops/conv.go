@@ -117,7 +117,7 @@ func (f *conv) nodes(b *Builder, in []*Value) *convolution {
 	g, _ := f.convolution(f.n, f.c, f.m, f.group)
 	x, narrow := f.input(b, in[0])
 	g.Narrow = narrow
-	k := &convolution{b: b, g: g, args: []*gorgonia.Node{x}, epilogue: f.epilogue(), limits: f.limits, bias: -1, residual: -1}
+	k := &convolution{b: b, g: g, args: []*gorgonia.Node{x}, epilogue: f.epilogue(), bias: -1, residual: -1}
 	var bias *gorgonia.Node
 	k.w, bias, in = f.parameters(b, in)
 	k.fast = b.takesWinograd(g, x, k.w)
@@ -176,8 +176,7 @@ type convolution struct {
 	args           []*gorgonia.Node
 	bias, residual int             // places in args, or -1
 	epilogue       kernel.Epilogue // without these two
-	limits         limits
-	fast           bool // forward by Winograd's algorithm
+	fast           bool            // forward by Winograd's algorithm
 }
 
 // pack is the weights in the order in which the kernels read them.
@@ -236,7 +235,7 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 		panic("ops: no gradient passes a convolution that has absorbed a Swish")
 	}
 	r := make([]*gorgonia.Node, len(in))
-	dy = b.gate(k.limits, y, dy)
+	dy = b.gate(k.epilogue.Clamp, k.epilogue.Lo, k.epilogue.Hi, y, dy)
 	if need[0] {
 		r[0] = b.transposed("Conv.dx", g, in[0].Shape(), dy, k.w, g.WinogradPays())
 	}

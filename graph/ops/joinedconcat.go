@@ -1,19 +1,18 @@
 package ops
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
 
 	"graft/graph/internal/kernel"
-	"graft/onnx"
 )
 
 // joinedConcat is a Concat of channels of which some are computed by convolutions, that write
 // them where they belong. It has no gradient.
 type joinedConcat struct {
+	composed
 	concat *concat
 	parts  []joint
 }
@@ -43,7 +42,7 @@ func Joined(f Form, own []*Value, r Reader) (Form, []*Value) {
 			j.parts = append(j.parts, joint{inputs: 1, channels: v.Shape[1]})
 		}
 	case *joinedConcat:
-		j = joinedConcat{next.concat, slices.Clone(next.parts)}
+		j = joinedConcat{concat: next.concat, parts: slices.Clone(next.parts)}
 	default:
 		return nil, nil
 	}
@@ -56,14 +55,6 @@ func Joined(f Form, own []*Value, r Reader) (Form, []*Value) {
 		at += j.parts[i].inputs
 	}
 	return nil, nil
-}
-
-func (f *joinedConcat) Infer([]*Value) ([]*Value, error) {
-	return nil, fmt.Errorf("a joined Concat is made of what has its shape")
-}
-
-func (f *joinedConcat) Eval([]*onnx.Tensor) ([]*onnx.Tensor, error) {
-	return nil, fmt.Errorf("a joined Concat has no reference evaluation; its parts have")
 }
 
 // Lower reads the inputs of each part.

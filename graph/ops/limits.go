@@ -51,17 +51,16 @@ func (l *limits) absorb(next Form) bool {
 	return l.set
 }
 
-// gate is the gradient by what lies before the limits: dy where y lies between them.
-func (b *Builder) gate(l limits, y, dy *gorgonia.Node) *gorgonia.Node {
-	if !l.set {
+// gate is the gradient by what lies before a clamp: dy where y lies between lo and hi.
+func (b *Builder) gate(clamp bool, lo, hi float32, y, dy *gorgonia.Node) *gorgonia.Node {
+	if !clamp {
 		return dy
 	}
-	hi := l.hi
 	if math.IsInf(float64(hi), 1) {
 		hi = float32(math.NaN()) // closes for nothing, not even infinity
 	}
 	return b.Apply(Kernel{Name: "Gate", Shape: dy.Shape(),
-		Run: func(dx []float32, x [][]float32) { kernel.Gate(b.Pool, dx, x[0], x[1], l.lo, hi) }}, y, dy)
+		Run: func(dx []float32, x [][]float32) { kernel.Gate(b.Pool, dx, x[0], x[1], lo, hi) }}, y, dy)
 }
 
 // residual is what the reader adds, of the same shape; nil where it does something else.

@@ -59,7 +59,7 @@ var (
 		winogradWeightsBackward: func(dw, u, scratch []float32, plane, wPlane, vectors int) {
 			winogradWeightsBackwardAVX2(&dw[0], &u[0], &scratch[0], plane, wPlane, vectors)
 		},
-		relu: inVectors(reluAVX2, relu), reluBackward: inVectors(reluBackwardAVX2, reluBackward), add: inVectors(addAVX2, add),
+		relu: everyVector(reluAVX2, 8), reluBackward: everyVector(reluBackwardAVX2, 8), add: everyVector(addAVX2, 8),
 		sigmoid: everyVector(sigmoidAVX2, 8), swish: everyVector(swishAVX2, 8), swishBackward: everyVector(swishBackwardAVX2, 8),
 	}
 	avx512 = &loops{
@@ -106,18 +106,6 @@ var (
 
 // first is where a slice begins, nil for a nil one.
 func first[T any](x []T) *T { return unsafe.SliceData(x) }
-
-// inVectors is the plain function with f for all whole vectors.
-func inVectors(f func(y, a, b *float32, vectors int), plain func(v *vector, y, a, b []float32)) func(v *vector, y, a, b []float32) {
-	return func(v *vector, y, a, b []float32) {
-		n := len(y) &^ 7
-		f(first(y), first(a), first(b), n/8)
-		if b != nil {
-			b = b[n:]
-		}
-		plain(v, y[n:], a[n:], b)
-	}
-}
 
 // everyVector is f, for a last vector that is not whole too: an element's result does not depend
 // on its place.
