@@ -76,6 +76,9 @@ type Config struct {
 	// MaxMemory is the most that kept features and programs' computed values may take, in
 	// bytes; 0: three quarters of the machine's for the latter.
 	MaxMemory int64
+	// Recompute lets a step compute cheap values once more for its gradients instead of keeping
+	// them: less memory, some more time, the same numbers.
+	Recompute bool
 	Threads   int // of the kernels; 0 all cores
 	Workers   int // that decode images; 0 one a core
 

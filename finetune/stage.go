@@ -135,7 +135,7 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	p, err := graph.Compile(m, graph.Config{
 		Options:  graph.Options{Batch: size, Output: t.outputName(m), MaxMemory: t.memory(g)},
 		Threads:  t.Threads,
-		Training: &graph.Training{Learning: g.Learning, Loss: t.plan.loss(), Seed: t.Seed},
+		Training: &graph.Training{Learning: g.Learning, Loss: t.plan.loss(), Seed: t.Seed, Recompute: t.Recompute},
 	})
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ type Training struct {
 	// what the network computes in inference.
 	Seed      uint64
 	NoDropout bool
+	// Recompute lets gradients compute cheap values, as of activations and normalisations, once
+	// more instead of keeping them: less memory for some more time, the same numbers.
+	Recompute bool
 }
 
 // Loss adds nodes to a graph that compute a scalar from the network's output y
@@ -185,7 +188,7 @@ func (p *Program) build() (err error) {
 	b.MaxMemory = p.room()
 	p.builder = b
 	if t := p.config.Training; t != nil && t.Loss != nil {
-		b.Training, b.Seed, b.NoDropout = true, t.Seed, t.NoDropout
+		b.Training, b.Seed, b.NoDropout, b.Recompute = true, t.Seed, t.NoDropout, t.Recompute
 		b.BatchStatistics = map[string]bool{}
 		for _, name := range t.BatchStatistics {
 			b.BatchStatistics[name] = true

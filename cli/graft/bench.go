@@ -32,7 +32,7 @@ its formula a second, so that an algorithm that saves some shows more.
 
 Examples:
   graft bench resnet18.onnx --batch-size 8
-  graft bench resnet18.onnx --train --json
+  graft bench resnet18.onnx --train --memory low --json
   graft bench resnet18.onnx --explain`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "train", Usage: "measure a training step"},
@@ -42,6 +42,7 @@ Examples:
 			whole("warmup", 2, 0, "`N` run this many iterations first", ""),
 			whole("iterations", 10, 1, "`N` time this many iterations", ""),
 			outputName(),
+			memoryFlag(),
 			maxMemoryFlag("model", "2GB above its own size, with --train three quarters of the machine's"),
 			output("`FILE` write the result here instead of to stdout"),
 		},
@@ -112,7 +113,7 @@ func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
 		if err != nil {
 			return benchReport{}, err
 		}
-		config.Training = &graph.Training{Learning: all, Loss: optim.CrossEntropy, Seed: c.Uint64("seed")}
+		config.Training = &graph.Training{Learning: all, Loss: optim.CrossEntropy, Seed: c.Uint64("seed"), Recompute: recompute(c)}
 	}
 	p, err := graph.Compile(m, config)
 	if err != nil {

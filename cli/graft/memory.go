@@ -25,6 +25,15 @@ func maxMemoryFlag(what, fallback string) *cli.StringFlag {
 		}}
 }
 
+// memoryFlag is --memory low, which trades time for memory.
+func memoryFlag() *cli.StringFlag {
+	return word("memory", "what a training step keeps: low computes activations and normalisations once more for the gradients, by the same numbers",
+		"full", "full", "low")
+}
+
+// recompute says whether --memory low is given.
+func recompute(c *cli.Context) bool { return c.String("memory") == "low" }
+
 // memoryLimit is --max-memory of what runs a model.
 func memoryLimit() *cli.StringFlag { return maxMemoryFlag("model", "2GB above its own size") }
 

@@ -26,6 +26,15 @@ type span struct {
 	size       int // floats, a multiple of a cache line
 	from, last int
 	offset     int
+	over       *span // whose memory this one takes over, nil with memory of its own
+}
+
+// root is the span whose memory s has.
+func (s *span) root() *span {
+	for s.over != nil {
+		s = s.over
+	}
+	return s
 }
 
 // lineFloats is a cache line of 64 bytes.
@@ -48,6 +57,8 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 		for _, s := range spans {
 			s.from, s.last = 0, len(order)
 		}
+	} else {
+		b.takeOver(order, of)
 	}
 	m := place(spans)
 	if need := m.Arena + b.reference; b.MaxMemory > 0 && need > b.MaxMemory {
@@ -61,7 +72,8 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 		}
 		if s := of[n]; s != nil {
 			size := op.size()
-			op.bind(block[s.offset : s.offset+size : s.offset+size])
+			at := s.root().offset
+			op.bind(block[at : at+size : at+size])
 		} else if v := b.source(n).Value(); v != nil { // shares the memory of an input node
 			op.bind(floatsOf(v))
 		}
@@ -140,13 +152,45 @@ func (b *Builder) lives(order gorgonia.Nodes, keep []*gorgonia.Node) ([]*span, m
 	return spans, of
 }
 
+// takeOver lets kernels write over what they are the last to read, which saves memory and the
+// way to it.
+func (b *Builder) takeOver(order gorgonia.Nodes, of map[*gorgonia.Node]*span) {
+	for i, n := range order {
+		op, ok := n.Op().(*kernelOp)
+		if !ok || op.Run == nil || of[n].over != nil {
+			continue
+		}
+		in := b.operands(n)
+		for _, k := range op.Over {
+			s := of[in[k]]
+			alone := func() bool {
+				for j, m := range in {
+					if j != k && of[m] != nil && of[m].root() == s.root() {
+						return false
+					}
+				}
+				return true
+			}
+			if s != nil && s.size == of[n].size && s.root().last == i && alone() {
+				of[n].over, s.root().last = s, of[n].last
+				break
+			}
+		}
+	}
+}
+
 // place gives each span the lowest offset that is free during its whole life,
 // larger spans first.
 func place(spans []*span) Memory {
-	bySize := slices.Clone(spans)
+	var bySize []*span
+	var m Memory
+	for _, s := range spans {
+		if m.Sum += 4 * int64(s.size); s.over == nil {
+			bySize = append(bySize, s)
+		}
+	}
 	slices.SortStableFunc(bySize, func(a, b *span) int { return b.size - a.size })
 	var placed []*span // by offset
-	var m Memory
 	for _, s := range bySize {
 		s.offset = 0
 		for _, q := range placed {
@@ -161,7 +205,6 @@ func place(spans []*span) Memory {
 		at, _ := slices.BinarySearchFunc(placed, s, func(a, b *span) int { return a.offset - b.offset })
 		placed = slices.Insert(placed, at, s)
 		m.Arena = max(m.Arena, 4*int64(s.offset+s.size))
-		m.Sum += 4 * int64(s.size)
 	}
 	return m
 }

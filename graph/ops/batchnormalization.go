@@ -194,7 +194,11 @@ func (k *normalisation) statistics(x *gorgonia.Node) *gorgonia.Node {
 }
 
 func (k *normalisation) apply() *gorgonia.Node {
-	return k.b.Apply(Kernel{Name: "BatchNormalization", Shape: k.args[0].Shape(),
+	var over []int
+	if len(k.args) > 5 {
+		over = []int{5}
+	}
+	return k.b.Apply(Kernel{Name: "BatchNormalization", Shape: k.args[0].Shape(), Cheap: true, Over: over,
 		Run: func(y []float32, x [][]float32) {
 			var residual []float32
 			if len(x) > 5 {
@@ -216,14 +220,14 @@ func (k *normalisation) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need
 		g = &open
 	}
 	if !g.Clamp {
-		y = dy // what no limit closes needs no y
+		y = x // what no limit closes needs no y
 	}
 	// sums [2,C]: the gradients of scale and bias, which the batch's dx needs too.
 	sums := b.Apply(Kernel{Name: "BatchNormalization.sums", Shape: []int{2, c}, Run: func(s []float32, x [][]float32) {
 		kernel.BatchNormReduce(b.Pool, g, s[:c], s[c:], x[0], x[1], x[2], x[3], x[4])
 	}}, x, y, dy, mean, variance)
 	if need[0] {
-		r[0] = b.Apply(Kernel{Name: "BatchNormalization.dx", Shape: x.Shape(), Run: func(dx []float32, x [][]float32) {
+		r[0] = b.Apply(Kernel{Name: "BatchNormalization.dx", Shape: x.Shape(), Over: []int{2}, Run: func(dx []float32, x [][]float32) {
 			kernel.BatchNormBackward(b.Pool, g, dx, x[0], x[1], x[2], x[3], x[4], x[5], x[6][:c], x[6][c:])
 		}}, x, y, dy, scale, mean, variance, sums)
 	}

@@ -175,7 +175,7 @@ func (b *Builder) add(x, y *gorgonia.Node, xs, ys, shape []int) *gorgonia.Node {
 		x, y = b.expand(x, xs, shape), b.expand(y, ys, shape)
 	}
 	if !ok || !slices.Equal(xs, shape) || slices.Equal(ys, shape) {
-		return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape),
+		return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape), Cheap: true, Over: []int{0, 1},
 			Run: func(y []float32, x [][]float32) { kernel.Add(b.Pool, y, x[0], x[1]) },
 			Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 				return []*gorgonia.Node{dy, dy}
@@ -185,7 +185,7 @@ func (b *Builder) add(x, y *gorgonia.Node, xs, ys, shape []int) *gorgonia.Node {
 	if hw == 1 {
 		return b.addRows("Add", x, y, n, c)
 	}
-	return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape),
+	return b.Apply(Kernel{Name: "Add", Shape: denseShape(shape), Cheap: true, Over: []int{0},
 		Run: func(y []float32, x [][]float32) { kernel.AddChannel(b.Pool, y, x[0], x[1], n, c, hw) },
 		Grad: func(_ []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			g := []*gorgonia.Node{dy, nil}
@@ -243,7 +243,7 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 		return b.mulRows("Mul", b.Node(x), b.Node(y), n, c)
 	}
 	mulChannel := func(y []float32, x [][]float32) { kernel.MulChannel(b.Pool, y, x[0], x[1], n, c, hw) }
-	return b.Apply(Kernel{Name: "Mul", Shape: denseShape(shape), Run: mulChannel,
+	return b.Apply(Kernel{Name: "Mul", Shape: denseShape(shape), Cheap: true, Run: mulChannel,
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			g := make([]*gorgonia.Node, 2)
 			if need[0] {
@@ -262,11 +262,11 @@ func lowerMul(b *Builder, x, y, out *Value) *gorgonia.Node {
 func (b *Builder) mulLanes(x, v *gorgonia.Node, shape []int) *gorgonia.Node {
 	n, c, hw := sizes(shape)
 	times := func(y []float32, x [][]float32) { kernel.MulLanes(b.Pool, y, x[0], x[1], n, c, hw) }
-	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(), Run: times,
+	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(), Cheap: true, Over: []int{0}, Run: times,
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			g := make([]*gorgonia.Node, 2)
 			if need[0] {
-				g[0] = b.Apply(Kernel{Name: "Mul.dx", Shape: in[0].Shape(), Run: times}, dy, in[1])
+				g[0] = b.Apply(Kernel{Name: "Mul.dx", Shape: in[0].Shape(), Over: []int{0}, Run: times}, dy, in[1])
 			}
 			if need[1] {
 				g[1] = b.Apply(Kernel{Name: "Mul.dv", Shape: in[1].Shape(), Run: func(dv []float32, x [][]float32) {
@@ -279,7 +279,7 @@ func (b *Builder) mulLanes(x, v *gorgonia.Node, shape []int) *gorgonia.Node {
 
 // timesNumber is x times one number that does not learn.
 func (b *Builder) timesNumber(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(),
+	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(), Cheap: true,
 		Run: func(y []float32, x [][]float32) { kernel.Scale(b.Pool, y, x[0], x[1][0]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			return []*gorgonia.Node{b.timesNumber(dy, in[1]), nil}
@@ -288,7 +288,7 @@ func (b *Builder) timesNumber(x, y *gorgonia.Node) *gorgonia.Node {
 
 // mul is the product of two nodes of one shape.
 func (b *Builder) mul(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(),
+	return b.Apply(Kernel{Name: "Mul", Shape: x.Shape(), Cheap: true, Over: []int{0, 1},
 		Run: func(y []float32, x [][]float32) { kernel.Mul(b.Pool, y, x[0], x[1]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			g := make([]*gorgonia.Node, 2)

@@ -28,6 +28,8 @@ type Builder struct {
 	// Separate gives every node memory of its own, which tells mistakes of the memory
 	// plan from mistakes of kernels.
 	Separate bool
+	// Recompute lets gradients compute what is cheap once more instead of keeping it.
+	Recompute bool
 	// Seed is what Dropout draws from; the owner changes it at every step.
 	Seed uint64
 	// MaxMemory is the most bytes that Allocate may take; 0 is no limit.
@@ -47,6 +49,9 @@ type Builder struct {
 	needs    map[*gorgonia.Node]bool // nodes that depend on what learns
 	used     map[*gorgonia.Node]bool // of these, the ones with a differentiable reader
 	taps     gorgonia.Nodes
+	after    *gorgonia.Node                    // while a gradient is added: by what it is of
+	again    map[*gorgonia.Node]*gorgonia.Node // what is computed once more for gradients,
+	depths   map[*gorgonia.Node]int            // and by how many kernels
 	lastID   int
 
 	reference int64 // bytes that reference evaluations allocate and keep
@@ -65,6 +70,7 @@ type Statistics struct {
 func NewBuilder(p *kernel.Pool) *Builder {
 	return &Builder{Graph: gorgonia.NewGraph(), Pool: p,
 		nodes: map[*Value]*gorgonia.Node{}, blocked: map[*Value]*gorgonia.Node{}, interleaved: map[*Value]*gorgonia.Node{},
+		again: map[*gorgonia.Node]*gorgonia.Node{}, depths: map[*gorgonia.Node]int{},
 		constant: map[*gorgonia.Node]bool{}, needs: map[*gorgonia.Node]bool{}, used: map[*gorgonia.Node]bool{}}
 }
 
@@ -105,6 +111,9 @@ func (b *Builder) Apply(k Kernel, in ...*gorgonia.Node) *gorgonia.Node {
 	in = slices.Clone(in)
 	needs := false
 	for i, n := range in {
+		if b.after != nil {
+			in[i], op.Cheap = b.recomputed(n), false
+		}
 		if k.Grad != nil && b.needs[n] && !b.Detached {
 			in[i] = b.read(n)
 			op.need[i] = true
@@ -165,7 +174,7 @@ func (b *Builder) sumTaps(k *kernelOp, dy *gorgonia.Node) *gorgonia.Node {
 	for _, t := range k.taps {
 		all = append(all, t.dy)
 	}
-	return b.Apply(Kernel{Name: "sum", Shape: k.Shape, Run: func(y []float32, x [][]float32) {
+	return b.Apply(Kernel{Name: "sum", Shape: k.Shape, Over: []int{0}, Run: func(y []float32, x [][]float32) {
 		kernel.Sum(b.Pool, y, x...)
 	}}, all...)
 }
@@ -184,6 +193,7 @@ func (b *Builder) nextID() int { b.lastID++; return b.lastID }
 func (b *Builder) Gradients(loss *gorgonia.Node, wrt []*gorgonia.Node) ([]*gorgonia.Node, error) {
 	one := b.Graph.AddNode(gorgonia.NewConstant(float32(1), gorgonia.WithName("1")))
 	all := append(slices.Clone(wrt), b.taps...)
+	b.after = nil
 	clear(b.needs) // kernels added from here on are gradients, which are not differentiated again
 	g, err := gorgonia.Backpropagate(gorgonia.Nodes{loss}, gorgonia.Nodes{one}, all)
 	if err != nil {

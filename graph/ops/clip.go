@@ -115,10 +115,10 @@ func (f *clip) evalFloats(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 func (f *clip) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	x := b.Either(in[0])
 	shape, lo, hi := x.Shape(), float32(f.lo), float32(f.hi)
-	return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip", Shape: shape,
+	return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip", Shape: shape, Cheap: true, Over: []int{0},
 		Run: func(y []float32, x [][]float32) { kernel.Clip(b.Pool, y, x[0], lo, hi) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
-			return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip.dx", Shape: shape,
+			return []*gorgonia.Node{b.Apply(Kernel{Name: "Clip.dx", Shape: shape, Over: []int{1},
 				Run: func(dx []float32, x [][]float32) { kernel.ClipBackward(b.Pool, dx, x[0], x[1], lo, hi) }}, in[0], dy)}
 		}}, x)}, nil
 }

@@ -122,7 +122,7 @@ func (f *concat) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 		widths, offsets = append(widths, numel(shapeOf(in[i].Shape)[f.axis:])), append(offsets, at)
 		at += widths[i]
 	}
-	return []*gorgonia.Node{b.Apply(Kernel{Name: "Concat", Shape: shape,
+	return []*gorgonia.Node{b.Apply(Kernel{Name: "Concat", Shape: shape, Cheap: true,
 		Run: func(y []float32, x [][]float32) {
 			for i := range x {
 				kernel.Copy(b.Pool, y, x[i], f.rows(), widths[i], total, offsets[i], widths[i], 0)

@@ -151,8 +151,13 @@ func (b *Builder) transposed(name string, g *kernel.Conv, shape []int, dy, w *go
 	if fast {
 		size, pack, run = g.PackedWinograd(), kernel.PackWeightsDataWinograd, kernel.ConvBackwardDataWinograd
 	}
-	packed := b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
-		Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, w)
+	packed := w
+	if fast && !b.constant[w] { // read once as they are: the kernel packs them part by part
+		run = kernel.ConvBackwardDataWinogradOf
+	} else {
+		packed = b.Apply(Kernel{Name: "Pack.dx", Shape: []int{size},
+			Run: func(y []float32, x [][]float32) { pack(b.Pool, g, y, x[0]) }}, w)
+	}
 	return b.Apply(Kernel{Name: name, Shape: shape, How: howOf(g, fast), MultiplyAdds: g.MultiplyAdds(),
 		Run: func(dx []float32, x [][]float32) { run(b.Pool, g, dx, x[0], x[1]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {

@@ -18,13 +18,18 @@ type Kernel struct {
 	// Shape is the shape of y. Nil makes y a scalar, as a loss must be.
 	Shape []int
 	// Run computes y from x, the buffers of the node's inputs in order. It must write
-	// all of y, and must not keep or change x. Nil: y is x[0] itself under another
+	// all of y, and must not keep or change x, but for what Over allows. Nil: y is x[0] itself under another
 	// shape, and shares its memory.
 	Run func(y []float32, x [][]float32)
 	// Grad adds the gradient's kernels to the graph and returns one node an input, nil
 	// where need is false. y is the node of this kernel, dy the gradient of the loss by
 	// y. A nil Grad makes a kernel whose result is constant to the gradient.
 	Grad func(in []*gorgonia.Node, y, dy *gorgonia.Node, need []bool) []*gorgonia.Node
+	// Cheap says that y costs little to compute once more from x: see Builder.Recompute.
+	Cheap bool
+	// Over lists inputs whose memory y may take where nothing reads them afterwards, the best
+	// first: Run reads an element of them no later than it writes it.
+	Over []int
 	// Keep holds y's memory to the end of a step: the host reads it then.
 	Keep bool
 	// How names the algorithm and MultiplyAdds counts the formula's, for a Timing.
@@ -138,8 +143,9 @@ func (k *kernelOp) SymDiff(in gorgonia.Nodes, y, dy *gorgonia.Node) (g gorgonia.
 			err = fmt.Errorf("ops: gradient of %s: %v", k.Name, r)
 		}
 	}()
-	k.b.Step = k.time.Step
-	return k.Grad(in, y, k.b.sumTaps(k, dy), k.need), nil
+	dy = k.b.sumTaps(k, dy)
+	k.b.Step, k.b.after = k.time.Step, dy
+	return k.Grad(in, y, dy, k.need), nil
 }
 
 // bind gives the op its memory: y, of the shape's size.

@@ -59,7 +59,7 @@ func (b *Builder) gate(clamp bool, lo, hi float32, y, dy *gorgonia.Node) *gorgon
 	if math.IsInf(float64(hi), 1) {
 		hi = float32(math.NaN()) // closes for nothing, not even infinity
 	}
-	return b.Apply(Kernel{Name: "Gate", Shape: dy.Shape(),
+	return b.Apply(Kernel{Name: "Gate", Shape: dy.Shape(), Over: []int{1},
 		Run: func(dx []float32, x [][]float32) { kernel.Gate(b.Pool, dx, x[0], x[1], lo, hi) }}, y, dy)
 }
 

@@ -66,7 +66,7 @@ func (f *lrn) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
 	return []*gorgonia.Node{b.Apply(Kernel{Name: "LRN", Shape: shape,
 		Run: func(y []float32, x [][]float32) { kernel.LRNForward(b.Pool, g, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
-			return []*gorgonia.Node{b.Apply(Kernel{Name: "LRN.dx", Shape: shape,
+			return []*gorgonia.Node{b.Apply(Kernel{Name: "LRN.dx", Shape: shape, Over: []int{1},
 				Run: func(dx []float32, x [][]float32) { kernel.LRNBackward(b.Pool, g, dx, x[0], x[1]) }}, in[0], dy)}
 		}}, b.Blocked(in[0]))}, nil
 }

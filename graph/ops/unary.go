@@ -72,13 +72,13 @@ func (f *unary) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 func (f *unary) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	x := b.Either(in[0])
 	shape := x.Shape()
-	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape,
+	return []*gorgonia.Node{b.Apply(Kernel{Name: f.name, Shape: shape, Cheap: true, Over: []int{0},
 		Run: func(y []float32, x [][]float32) { f.forward(b.Pool, y, x[0]) },
 		Grad: func(in []*gorgonia.Node, y, dy *gorgonia.Node, _ []bool) []*gorgonia.Node {
 			if f.ofInput {
 				y = in[0]
 			}
-			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape,
+			return []*gorgonia.Node{b.Apply(Kernel{Name: f.name + ".dx", Shape: shape, Over: []int{1},
 				Run: func(dx []float32, x [][]float32) { f.backward(b.Pool, dx, x[0], x[1]) }}, y, dy)}
 		}}, x)}, nil
 }

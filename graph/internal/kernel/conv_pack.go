@@ -27,7 +27,9 @@ type packing struct {
 	ins, outs int   // channels of one computed group
 	inLanes   int
 	unpack    bool
-	winograd  bool // to 36 transformed planes
+	// Winograd's: to 36 transformed planes of so many elements, of the panels from low on.
+	winograd         bool
+	plane, low, high int
 }
 
 // PackWeights packs w [M,C/Group,KernelH,KernelW] for ConvForward.
@@ -82,7 +84,10 @@ func (p *Pool) pack(t packing, which []int) {
 	items := groups
 	if !g.Depthwise() {
 		t.ins, t.outs = t.ins/groups, t.outs/groups
-		items *= panels(Blocks(t.outs))
+		if t.high == 0 {
+			t.high = panels(Blocks(t.outs))
+		}
+		items *= t.high - t.low
 	}
 	p.tasks.packing = t
 	p.launch(&p.tasks.packing, items, 1)
@@ -95,7 +100,7 @@ func (t *packing) run(w *worker, lo, hi int) {
 		case g.Depthwise():
 			t.lanes(i)
 		case g.Group == 1:
-			t.dense(w, i)
+			t.dense(w, t.low+i)
 		default:
 			t.grouped(i)
 		}
@@ -177,7 +182,8 @@ func (t *packing) dense(w *worker, i int) {
 	scratch := w.floats(2 * width * t.inLanes * k)
 	at := first * t.ins * len(t.which)
 	if t.winograd {
-		at = first * t.ins // of each plane
+		begin, _ := panel(Blocks(t.outs), t.low)
+		at = (first - begin*isa.lanes) * t.ins // of each plane
 	}
 	for c0 := 0; c0 < t.ins; c0 += t.inLanes {
 		count := min(t.inLanes, t.ins-c0)
@@ -219,12 +225,12 @@ func (t *packing) dense(w *worker, i int) {
 // transform transforms the weights of a block of input channels, [channel,tap,width], to
 // 36 planes at at.
 func (t *packing) transform(w *worker, at int, weights []float32, count, width int) {
-	k, plane := len(t.which), t.ins*Blocks(t.outs)*isa.lanes
+	k := len(t.which)
 	weights, byTap := weights[:len(weights)/2], weights[len(weights)/2:]
 	for j, tap := range t.which {
 		for in := range count {
 			copy(byTap[(j*count+in)*width:], weights[(in*k+tap)*width:][:width])
 		}
 	}
-	isa.winogradWeights(t.packed[at:], byTap, w.transform[:], plane, count*width, count*width/isa.lanes)
+	isa.winogradWeights(t.packed[at:], byTap, w.transform[:], t.plane, count*width, count*width/isa.lanes)
 }

@@ -15,20 +15,20 @@ func (g *Conv) WinogradPays() bool {
 
 // PackedWinograd is the number of elements of transformed weights, forward or backward.
 func (g *Conv) PackedWinograd() int {
-	return 36 * max(Blocks(g.M)*g.C, Blocks(g.C)*g.M) * isa.lanes
+	return 36 * max(winogradPlane(g.C, Blocks(g.M)), winogradPlane(g.M, Blocks(g.C)))
 }
 
 // PackWeightsWinograd packs w [M,C,3,3] for ConvForwardWinograd.
 func PackWeightsWinograd(p *Pool, g *Conv, packed, w []float32) {
 	q := p.acquire()
-	q.transformWeights(packing{packed: packed, w: w, g: *g})
+	q.transformWeights(packing{packed: packed, w: w, g: *g, plane: winogradPlane(g.C, Blocks(g.M))})
 	p.release(q)
 }
 
 // PackWeightsDataWinograd packs w for ConvBackwardDataWinograd.
 func PackWeightsDataWinograd(p *Pool, g *Conv, packed, w []float32) {
 	q := p.acquire()
-	q.transformWeights(packing{packed: packed, w: w, g: *g, back: true})
+	q.transformWeights(packing{packed: packed, w: w, g: *g, back: true, plane: winogradPlane(g.M, Blocks(g.C))})
 	p.release(q)
 }
 
@@ -46,21 +46,34 @@ func ConvForwardWinograd(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 	if e.Bias != nil {
 		t.Bias = q.padded(e.Bias[:g.M])
 	}
-	q.multiplyTiles(t)
+	q.multiplyTiles(t, nil)
 	p.release(q)
 }
 
 // ConvBackwardDataWinograd is ConvBackwardData by Winograd's algorithm.
 func ConvBackwardDataWinograd(p *Pool, g *Conv, dx, dy, w []float32) {
+	if len(w) < g.PackedWinograd() {
+		panic("kernel: short operand")
+	}
+	g.backwardWinograd(p, dx, dy, w, nil)
+}
+
+// ConvBackwardDataWinogradOf is ConvBackwardDataWinograd of weights w [M,C,3,3] that have not
+// been packed: it packs them as it goes, where there are many a part at a time.
+func ConvBackwardDataWinogradOf(p *Pool, g *Conv, dx, dy, w []float32) {
+	g.backwardWinograd(p, dx, dy, nil, &packing{w: w, g: *g, back: true})
+}
+
+func (g *Conv) backwardWinograd(p *Pool, dx, dy, packed []float32, w *packing) {
 	g.check()
-	if len(dx) < g.input() || len(dy) < g.output() || len(w) < g.PackedWinograd() {
+	if len(dx) < g.input() || len(dy) < g.output() {
 		panic("kernel: short operand")
 	}
 	q := p.acquire()
 	// dx sees dy through the kernel turned around
-	q.multiplyTiles(winograd{in: dy, out: dx, w: w, n: g.N, inH: g.OutH, inW: g.OutW, outH: g.H, outW: g.W,
+	q.multiplyTiles(winograd{in: dy, out: dx, w: packed, n: g.N, inH: g.OutH, inW: g.OutW, outH: g.H, outW: g.W,
 		top: g.PadTop - 2, left: g.PadLeft - 2, ins: g.M, inBlocks: Blocks(g.M), outBlocks: Blocks(g.C),
-		outImage: Blocks(g.C) * isa.lanes * g.H * g.W})
+		outImage: Blocks(g.C) * isa.lanes * g.H * g.W}, w)
 	p.release(q)
 }
 
@@ -73,7 +86,8 @@ func ConvBackwardDataWinograd(p *Pool, g *Conv, dx, dy, w []float32) {
 //
 // Few weights stay in a near cache: then a task does all three with some rows of tiles.
 // Many would be read again by each task: then the three are launches of their own, for
-// as many images as the last cache holds.
+// as many images as the last cache holds. Where weights have to be packed first, and are
+// many for few images, this goes on over all images for a part of the weights at a time.
 type winograd struct {
 	Epilogue
 	in, out, w []float32
@@ -91,6 +105,7 @@ type winograd struct {
 	vPlane, mPlane      int
 	uPlane              int
 	panels, shares      int // of output blocks; tasks that share a plane
+	low, high           int // panels whose weights, or their sums, lie in u
 	width               int // of padded rows
 
 	phase int // 0: all three
@@ -103,34 +118,97 @@ const (
 	winogradPixels = 2 << 20 // elements of v and m at a time
 )
 
-func (p *Pool) multiplyTiles(t winograd) {
+// multiplyTiles computes t, by its packed weights or by others that it packs first.
+func (p *Pool) multiplyTiles(t winograd, weights *packing) {
 	if t.n*t.outH*t.outW*t.outBlocks == 0 {
 		return
 	}
 	t.cut()
-	t.uPlane = t.ins * t.outBlocks * isa.lanes
+	t.reach(0, t.panels)
 	task := &p.tasks.winograd
 	if t.inBlocks*t.outBlocks*isa.lanes*isa.lanes <= winogradNear*256 && t.n*t.down >= 8 {
 		t.band = min(max(2*isa.rows[1]/t.right, 1), t.down)
 		t.bands = (t.down + t.band - 1) / t.band
 		t.measure(t.band * t.right)
+		if weights != nil {
+			t.w = p.floats(36 * t.uPlane)
+			p.packPart(t, weights)
+		}
 		*task = t
 		p.launch(task, t.n*t.bands, 1)
 		*task = winograd{}
 		return
 	}
-	images, each := t.group(), t.down*t.right
-	planes := p.floats(36 * (t.vPlane + t.mPlane))
-	t.v, t.m = planes[:36*t.vPlane], planes[36*t.vPlane:]
-	for t.first = 0; t.first < t.n; t.first += images {
-		count := min(images, t.n-t.first)
-		t.tiles = count * each
-		for t.phase = 1; t.phase <= 3; t.phase++ {
-			*task = t
-			p.launch(task, []int{1: count * t.inBlocks, 2: 36 * t.shares, 3: count * t.outBlocks}[t.phase], 1)
+	images, each, parts := t.group(), t.down*t.right, 1
+	if weights != nil {
+		parts = t.parts(&images)
+	}
+	planes := p.planesOf(&t, parts, weights != nil)
+	if weights != nil {
+		t.w = planes
+	}
+	for part := range parts {
+		if weights != nil {
+			t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+			p.packPart(t, weights)
+		}
+		for t.first = 0; t.first < t.n; t.first += images {
+			count := min(images, t.n-t.first)
+			t.tiles = count * each
+			for t.phase = 1; t.phase <= 3; t.phase++ {
+				if t.phase == 1 && part > 0 { // of several parts each is of the same images
+					continue
+				}
+				*task = t
+				p.launch(task, []int{1: count * t.inBlocks, 2: 36 * t.shares, 3: count * (t.to() - t.from())}[t.phase], 1)
+			}
 		}
 	}
 	*task = winograd{}
+}
+
+// packPart packs the weights of the panels within reach.
+func (p *Pool) packPart(t winograd, weights *packing) {
+	part := *weights
+	part.packed, part.plane, part.low, part.high = t.w, t.uPlane, t.low, t.high
+	p.transformWeights(part)
+}
+
+// parts is in how many parts u is there, of groups of images or, if several, of all.
+func (t *winograd) parts(images *int) int {
+	groups, u := 36*(t.vPlane+t.mPlane), 36*t.uPlane
+	all := groups / *images * t.n
+	if *images < t.n && groups+u <= all+winogradPixels || u <= winogradPixels {
+		return 1
+	}
+	*images = t.n
+	t.measure(t.n * t.down * t.right)
+	return min((u+winogradPixels-1)/winogradPixels, t.panels)
+}
+
+// reach makes u one of some panels.
+func (t *winograd) reach(low, high int) {
+	t.low, t.high = low, high
+	t.uPlane = winogradPlane(t.ins, t.to()-t.from())
+}
+
+// from and to are the output blocks within reach.
+func (t *winograd) from() int { first, _ := panel(t.outBlocks, t.low); return first }
+func (t *winograd) to() int   { _, last := panel(t.outBlocks, t.high-1); return last }
+
+// planesOf gives t v and m, and returns memory for u in the largest of its parts, if wanted.
+func (p *Pool) planesOf(t *winograd, parts int, wanted bool) []float32 {
+	most := 0
+	for part := range parts {
+		t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+		most = max(most, t.uPlane)
+	}
+	if !wanted {
+		most = 0
+	}
+	planes := p.floats(36 * (t.vPlane + t.mPlane + most))
+	t.v, t.m = planes[:36*t.vPlane], planes[36*t.vPlane:][:36*t.mPlane]
+	return planes[36*(t.vPlane+t.mPlane):]
 }
 
 // cut counts tiles and panels.
@@ -157,8 +235,11 @@ func (p *Pool) floats(n int) []float32 {
 	return p.planes[:n]
 }
 
-// measure lays out planes of so many tiles. A vector between planes keeps 36 streams
-// from falling on the same lines of a cache.
+// winogradPlane is a plane of weights, or of their sums. A vector between planes keeps 36
+// streams from falling on the same lines of a cache.
+func winogradPlane(ins, outBlocks int) int { return (ins*outBlocks + 1) * isa.lanes }
+
+// measure lays out planes of so many tiles.
 func (t *winograd) measure(tiles int) {
 	t.tiles = tiles
 	t.vPlane, t.mPlane = (t.inBlocks*tiles+1)*isa.lanes, (t.outBlocks*tiles+1)*isa.lanes
@@ -176,9 +257,10 @@ func (t *winograd) run(w *worker, lo, hi int) {
 			}
 		case 2:
 			k, share := i/t.shares, i%t.shares
-			t.product(w, t.v, t.m, k, t.panels*share/t.shares, t.panels*(share+1)/t.shares, t.tiles)
+			t.product(w, t.v, t.m, k, t.low+(t.high-t.low)*share/t.shares, t.low+(t.high-t.low)*(share+1)/t.shares, t.tiles)
 		case 3:
-			image, block := i/t.outBlocks, i%t.outBlocks
+			blocks := t.to() - t.from()
+			image, block := i/blocks, t.from()+i%blocks
 			for row := range t.down {
 				t.output(w, t.m, w.floats(8*4*t.right*isa.lanes), t.first+image, block, row, (image*t.down+row)*t.right)
 			}
@@ -233,7 +315,7 @@ func (t *winograd) product(w *worker, v, m []float32, k, first, last, tiles int)
 		from, to := panel(t.outBlocks, i)
 		x.blocks = to - from
 		x.bStep = x.blocks * isa.lanes
-		x.b = t.w[k*t.uPlane+from*isa.lanes*t.ins:]
+		x.b = t.w[k*t.uPlane+(from-t.from())*isa.lanes*t.ins:]
 		x.each(tiles, func(j int) {
 			x.c, x.a = m[k*t.mPlane+(from*t.tiles+j)*isa.lanes:], v[k*t.vPlane+j*isa.lanes:]
 			isa.tile(x)
@@ -286,7 +368,7 @@ func (t *winograd) output(w *worker, m, rows []float32, n, block, row, tile int)
 // them to 36 planes.
 func (p *Pool) transformWeights(t packing) {
 	g := &t.g
-	if g.KernelH != 3 || g.KernelW != 3 || g.Group != 1 || len(t.packed) < g.PackedWinograd() {
+	if g.KernelH != 3 || g.KernelW != 3 || g.Group != 1 || len(t.packed) < 36*t.plane {
 		panic("kernel: bad weights for Winograd's algorithm")
 	}
 	t.winograd = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -51,12 +52,53 @@ func testWinograd(t *testing.T) {
 				ConvBackwardDataWinograd(p, &g, out, blocked(dy, g.N, g.M, g.OutH*g.OutW), packed)
 				Unblock(p, dx, out, g.N, g.C, g.H*g.W)
 			})
+			agreeWithin(t, pools, "data of weights not packed", len(x), wantDx, 1e-4, func(p *Pool, dx []float32) {
+				out := filled(g.input())
+				ConvBackwardDataWinogradOf(p, &g, out, blocked(dy, g.N, g.M, g.OutH*g.OutW), w)
+				Unblock(p, dx, out, g.N, g.C, g.H*g.W)
+			})
 			agreeWithin(t, pools, "weights", len(w), wantDw, 1e-4, func(p *Pool, dw []float32) {
 				packed := filled(g.Packed())
 				ConvBackwardWeightsWinograd(p, &g, packed, g.image(x), blocked(dy, g.N, g.M, g.OutH*g.OutW))
 				UnpackWeights(p, &g, dw, packed)
 			})
 		})
+	}
+}
+
+// What is packed or summed up part by part is what it is in one piece.
+func TestWinogradInParts(t *testing.T) { eachISA(t, testWinogradInParts) }
+
+func testWinogradInParts(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	p := NewPool(2)
+	defer p.Close()
+	for _, g := range []Conv{square(2, 280, 4, 265, 3, 1, 1, 1), square(3, 265, 6, 500, 3, 1, 1, 1)} {
+		x, w := g.image(random(r, g.N*g.C*g.H*g.W)), random(r, g.M*g.C*9)
+		dy := blocked(random(r, g.N*g.M*g.OutH*g.OutW), g.N, g.M, g.OutH*g.OutW)
+		images := g.N
+		c := winograd{n: g.N, inH: g.OutH, inW: g.OutW, outH: g.H, outW: g.W, ins: g.M, inBlocks: Blocks(g.M), outBlocks: Blocks(g.C)}
+		c.cut()
+		c.reach(0, c.panels)
+		c.measure(c.n * c.down * c.right)
+		if c.parts(&images) < 2 {
+			t.Fatalf("%+v is computed in one piece", g)
+		}
+		packed, want, got := filled(g.PackedWinograd()), filled(g.input()), filled(g.input())
+		PackWeightsDataWinograd(p, &g, packed, w)
+		ConvBackwardDataWinograd(p, &g, want, dy, packed)
+		ConvBackwardDataWinogradOf(p, &g, got, dy, w)
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: gradients by the input differ", g)
+		}
+		direct, dw := filled(g.Packed()), filled(g.Packed())
+		ConvBackwardWeights(p, &g, direct, x, dy)
+		ConvBackwardWeightsWinograd(p, &g, dw, x, dy)
+		wide := make([]float64, len(direct))
+		for i, v := range direct {
+			wide[i] = float64(v)
+		}
+		near(t, "gradient by the weights", dw, wide, 1e-4)
 	}
 }
 

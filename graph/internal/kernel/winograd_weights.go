@@ -18,7 +18,8 @@ func ConvBackwardWeightsWinograd(p *Pool, g *Conv, dw, x, dy []float32) {
 //	u[k] += v[k] m[k]                        for each of 36 planes k
 //	dw = G^T u G
 //
-// m holds dy here, and nothing limits or follows the sums.
+// m holds dy here, and nothing limits or follows the sums. All of u is summed up over groups of
+// images, or, where that takes less memory, some panels of it after the other over all images.
 type winogradWeights struct {
 	winograd
 	u []float32
@@ -30,22 +31,28 @@ func (p *Pool) correlateTiles(t winogradWeights) {
 		return
 	}
 	t.cut()
-	t.uPlane = t.ins*t.outBlocks*isa.lanes + isa.lanes
+	t.reach(0, t.panels)
 	images, each := t.group(), t.down*t.right
-	planes := p.floats(36 * (t.vPlane + t.mPlane + t.uPlane))
-	t.v, t.m, t.u = planes[:36*t.vPlane], planes[36*t.vPlane:][:36*t.mPlane], planes[36*(t.vPlane+t.mPlane):]
+	parts := t.parts(&images)
+	t.u = p.planesOf(&t.winograd, parts, true)
 	task := &p.tasks.winogradWeights
-	for t.first = 0; t.first < t.n; t.first += images {
-		count := min(images, t.n-t.first)
-		t.tiles = count * each
-		for t.phase = 1; t.phase <= 2; t.phase++ {
-			*task = t
-			p.launch(task, []int{1: count * (t.inBlocks + t.outBlocks), 2: 36 * t.shares}[t.phase], 1)
-		}
+	launch := func(phase, items int) {
+		t.phase = phase
+		*task = t
+		p.launch(task, items, 1)
 	}
-	t.phase = 3
-	*task = t
-	p.launch(task, t.panels*t.inBlocks, 1)
+	for part := range parts {
+		t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+		for t.first = 0; t.first < t.n; t.first += images {
+			count := min(images, t.n-t.first)
+			t.tiles = count * each
+			if part == 0 { // of several parts each is of the same images
+				launch(1, count*(t.inBlocks+t.outBlocks))
+			}
+			launch(2, 36*t.shares)
+		}
+		launch(3, (t.high-t.low)*t.inBlocks)
+	}
 	*task = winogradWeights{}
 }
 
@@ -64,9 +71,9 @@ func (t *winogradWeights) run(w *worker, lo, hi int) {
 				}
 			}
 		case 2:
-			t.products(w, i/t.shares, t.panels*(i%t.shares)/t.shares, t.panels*(i%t.shares+1)/t.shares)
+			t.products(w, i/t.shares, t.low+(t.high-t.low)*(i%t.shares)/t.shares, t.low+(t.high-t.low)*(i%t.shares+1)/t.shares)
 		case 3:
-			t.weights(w, i/t.inBlocks, i%t.inBlocks)
+			t.weights(w, t.low+i/t.inBlocks, i%t.inBlocks)
 		}
 	}
 }
@@ -93,7 +100,7 @@ func (t *winogradWeights) products(w *worker, k, first, last int) {
 		x.blocks = to - from
 		x.cRow = x.blocks * isa.lanes
 		x.b = t.m[k*t.mPlane+from*t.tiles*isa.lanes:]
-		u := t.u[k*t.uPlane+from*isa.lanes*t.ins:]
+		u := t.u[k*t.uPlane+(from-t.from())*isa.lanes*t.ins:]
 		for block := range t.inBlocks {
 			v := t.v[k*t.vPlane+block*t.tiles*isa.lanes:]
 			c0 := block * isa.lanes
@@ -113,5 +120,5 @@ func (t *winogradWeights) weights(w *worker, i, block int) {
 	c0 := block * isa.lanes
 	count := min(isa.lanes, t.ins-c0)
 	at := from * isa.lanes * t.ins
-	isa.winogradWeightsBackward(t.w[9*(at+c0*width):], t.u[at+c0*width:], w.transform[:], t.uPlane, count*width, count*width/isa.lanes)
+	isa.winogradWeightsBackward(t.w[9*(at+c0*width):], t.u[(from-t.from())*isa.lanes*t.ins+c0*width:], w.transform[:], t.uPlane, count*width, count*width/isa.lanes)
 }
