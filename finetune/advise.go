@@ -84,7 +84,7 @@ func (t *training) pooled(ctx context.Context, m *onnx.ModelProto, points []grap
 	for _, p := range points {
 		tensors = append(tensors, p.Tensor)
 	}
-	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: size, Output: t.Output, MaxMemory: t.MaxMemory}, Threads: t.Threads, Outputs: tensors})
+	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: size, Output: t.Output, MaxMemory: t.MaxMemory, Exact: t.Exact}, Threads: t.Threads, Outputs: tensors})
 	if err != nil {
 		return nil, err
 	}

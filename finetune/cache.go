@@ -26,13 +26,13 @@ func newFrozenPart(p *Plan, ph *Phase, c Config) (*frozenPart, error) {
 		return nil, err
 	}
 	batch := min(c.Batch, 32)
-	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: batch, MaxMemory: c.MaxMemory}, Threads: c.Threads})
+	program, err := graph.Compile(m, graph.Config{Options: graph.Options{Batch: batch, MaxMemory: c.MaxMemory, Exact: c.Exact}, Threads: c.Threads})
 	if err != nil {
 		return nil, err
 	}
 	f := &frozenPart{program: program, width: numel(p.structure.Shape(ph.Frontier)), batch: batch}
 	if c.Cache != "auto" {
-		if f.store, err = newStore(c.Cache, m, p.Preprocess, p.arrays, f.width); err != nil {
+		if f.store, err = newStore(c.Cache, m, p.Preprocess, p.arrays, c.Exact, f.width); err != nil {
 			program.Close()
 			return nil, err
 		}

@@ -34,6 +34,7 @@ type ClassifierConfig struct {
 	Threads    int
 	Workers    int
 	MaxMemory  int64 // of the program, in bytes; 0: three quarters of the machine's
+	Exact      bool  // see graph.Options
 }
 
 // NewClassifier compiles a model for classifying images. Close it after use.
@@ -44,7 +45,7 @@ func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) 
 		return nil, err
 	}
 	k := &Classifier{Heads: w.heads, Labels: columnsOf(w.heads), Preprocess: w.pre, batch: c.Batch, logits: w.logits, workers: c.Workers}
-	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory}
+	o := graph.Options{Output: c.Output, Batch: c.Batch, MaxMemory: c.MaxMemory, Exact: c.Exact}
 	var want []string
 	if c.Output != "" {
 		want = []string{c.Output}

@@ -79,8 +79,9 @@ type Config struct {
 	// Recompute lets a step compute cheap values once more for its gradients instead of keeping
 	// them: less memory, some more time, the same numbers.
 	Recompute bool
-	Threads   int // of the kernels; 0 all cores
-	Workers   int // that decode images; 0 one a core
+	Exact     bool // see graph.Options
+	Threads   int  // of the kernels; 0 all cores
+	Workers   int  // that decode images; 0 one a core
 
 	// Progress is told how far the part of the work called stage is.
 	Progress func(stage string, done, total int)

@@ -20,6 +20,7 @@ type ExtractorConfig struct {
 	Threads         int
 	Workers         int
 	MaxMemory       int64 // of the program, in bytes; 0: three quarters of the machine's
+	Exact           bool  // see graph.Options
 }
 
 // Extractor computes what a model makes of images at a cut point.
@@ -31,6 +32,7 @@ type Extractor struct {
 	program *graph.Program
 	batch   int
 	workers int
+	exact   bool
 }
 
 // NewExtractor compiles a model up to a cut point. Close it after use.
@@ -50,7 +52,7 @@ func NewExtractor(m *onnx.ModelProto, c ExtractorConfig) (*Extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Extractor{Preprocess: p.Preprocess, batch: c.Batch, workers: c.Workers}
+	e := &Extractor{Preprocess: p.Preprocess, batch: c.Batch, workers: c.Workers, exact: c.Exact}
 	if e.Tensor, err = cutTensor(s, in); err != nil {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func NewExtractor(m *onnx.ModelProto, c ExtractorConfig) (*Extractor, error) {
 	if m, err = graph.Cut(m, e.Tensor, o); err != nil {
 		return nil, err
 	}
-	e.program, err = graph.Compile(m, graph.Config{Options: graph.Options{Batch: c.Batch, MaxMemory: c.MaxMemory}, Threads: c.Threads})
+	e.program, err = graph.Compile(m, graph.Config{Options: graph.Options{Batch: c.Batch, MaxMemory: c.MaxMemory, Exact: c.Exact}, Threads: c.Threads})
 	return e, err
 }
 

@@ -36,7 +36,7 @@ func Prove(ctx context.Context, written, was *onnx.ModelProto, r *Result, val *d
 	if c.Head != "keep" && c.Head != "redraw" { // the outputs are new ones
 		c.Output = ""
 	}
-	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers, MaxMemory: c.MaxMemory})
+	k, err := NewClassifier(written, ClassifierConfig{Data: val, Output: c.Output, Batch: c.Batch, Threads: c.Threads, Workers: c.Workers, MaxMemory: c.MaxMemory, Exact: c.Exact})
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func identify(ctx context.Context, m *onnx.ModelProto, p *Plan, train, val *data
 	for i := range c.NumField() {
 		f := c.Type().Field(i)
 		switch {
-		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "CacheBytes", "SaveEvery", "AllowChanges", "SkipBad", "MaxMemory"}, f.Name):
+		case !f.IsExported() || slices.Contains([]string{"Threads", "Workers", "Cache", "CacheBytes", "SaveEvery", "AllowChanges", "SkipBad", "MaxMemory", "Recompute"}, f.Name):
 		case f.Type.Kind() == reflect.Func || f.Type.Kind() == reflect.Pointer:
 		default:
 			id[f.Name] = fmt.Sprintf("%v", c.Field(i).Interface())

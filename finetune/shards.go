@@ -62,7 +62,7 @@ func (e *Extractor) Shards(ctx context.Context, m *onnx.ModelProto, set *data.Se
 		return nil, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%x %q %s %d\n", sha256.Sum256(b), e.Tensor, pre, count)
+	fmt.Fprintf(h, "%x %q %s %d %v\n", sha256.Sum256(b), e.Tensor, pre, count, e.exact)
 	h.Write(data.WriteManifest(sums))
 	return &Shards{dir, count, e, set, hex.EncodeToString(h.Sum(nil))}, nil
 }

@@ -133,7 +133,7 @@ func (t *training) featuresOf(ctx context.Context, f *frozenPart, s images, step
 func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	size := min(t.Batch, g.train.len())
 	p, err := graph.Compile(m, graph.Config{
-		Options:  graph.Options{Batch: size, Output: t.outputName(m), MaxMemory: t.memory(g)},
+		Options:  graph.Options{Batch: size, Output: t.outputName(m), MaxMemory: t.memory(g), Exact: t.Exact},
 		Threads:  t.Threads,
 		Training: &graph.Training{Learning: g.Learning, Loss: t.plan.loss(), Seed: t.Seed, Recompute: t.Recompute},
 	})

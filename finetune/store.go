@@ -31,14 +31,14 @@ type store struct {
 const storeVersion = "1"
 
 // newStore is the part of a folder for what a network makes of preprocessed images.
-func newStore(dir string, network *onnx.ModelProto, pre data.Preprocess, arrays bool, width int) (*store, error) {
+func newStore(dir string, network *onnx.ModelProto, pre data.Preprocess, arrays, exact bool, width int) (*store, error) {
 	b, err := onnx.Marshal(network)
 	if err != nil {
 		return nil, err
 	}
 	h := sha256.New()
 	h.Write(b)
-	fmt.Fprintf(h, "\n%s %s %v\n", storeVersion, runtime.GOARCH, arrays)
+	fmt.Fprintf(h, "\n%s %s %v %v\n", storeVersion, runtime.GOARCH, arrays, exact)
 	if !arrays {
 		p, err := pre.MarshalJSON()
 		if err != nil {

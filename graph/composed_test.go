@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"graft/graph"
+	"graft/graph/check"
 	"graft/onnx"
 )
 
@@ -80,5 +81,50 @@ func TestComposingChangesNothing(t *testing.T) {
 				t.Error("the numbers differ")
 			}
 		})
+	}
+}
+
+// Exact leaves Winograd's algorithm out, and is nearer to float64.
+func TestExact(t *testing.T) {
+	c := net("Conv", "exact", 13, map[string]any{"w": floats{64, 32, 3, 3}}, node("Conv", "x w", "y", "pads", list(1, 1, 1, 1)))
+	c.model.Graph.Input = []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, "N", 32, 16, 16)}
+	c.model.Graph.Output = []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT, "N", 64, 16, 16)}
+	wide, _ := opened(t, c.model, nil, true) // which the reference computes in double precision
+	wide.Graph.Input[0].Type = onnx.TensorInfo("x", onnx.TensorProto_DOUBLE, "N", 32, 16, 16).Type
+	wide.Graph.Output[0].Type = onnx.TensorInfo("y", onnx.TensorProto_DOUBLE, "N", 64, 16, 16).Type
+	r := rand.New(rand.NewPCG(8, 9))
+	x, x64 := make([]float32, 32*16*16), make([]float64, 32*16*16)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+		x64[i] = float64(x[i])
+	}
+	y, err := check.Infer(wide, []*onnx.Tensor{{Type: onnx.TensorProto_DOUBLE, Shape: []int{1, 32, 16, 16}, Data: x64}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := y[0].Data.([]float64)
+	distance := func(exact bool) (square float64) {
+		p, err := graph.Compile(c.model, graph.Config{Options: graph.Options{Exact: exact}, Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		copy(p.Input(0), x)
+		p.Clock(true)
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range p.Timings() {
+			if k.Kernel == "Conv" && strings.HasPrefix(k.How, "Winograd") == exact {
+				t.Errorf("exact %v runs %s", exact, k.How)
+			}
+		}
+		for i, v := range p.Output(0).Data.([]float32) {
+			square += (float64(v) - want[i]) * (float64(v) - want[i])
+		}
+		return square
+	}
+	if fast, exact := distance(false), distance(true); exact > fast/9 {
+		t.Errorf("squared errors: exact %.2g, else %.2g", exact, fast)
 	}
 }

@@ -62,6 +62,9 @@ type Options struct {
 	// may take for inputs and computed values, in bytes. 0 means three quarters of the
 	// machine's.
 	MaxMemory int64
+	// Exact keeps convolutions to direct sums: slower, and nearer to float64 than Winograd's
+	// algorithm by a factor of about three in a network, of ten in a layer.
+	Exact bool
 	// Output names the output that counts, in a model with several; "" means the
 	// only one.
 	Output string

@@ -185,7 +185,7 @@ func (p *Program) build() (err error) {
 		return err
 	}
 	b := ops.NewBuilder(p.pool.Pool)
-	b.MaxMemory = p.room()
+	b.MaxMemory, b.Exact = p.room(), p.config.Exact
 	p.builder = b
 	if t := p.config.Training; t != nil && t.Loss != nil {
 		b.Training, b.Seed, b.NoDropout, b.Recompute = true, t.Seed, t.NoDropout, t.Recompute

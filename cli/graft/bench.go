@@ -43,6 +43,7 @@ Examples:
 			whole("iterations", 10, 1, "`N` time this many iterations", ""),
 			outputName(),
 			memoryFlag(),
+			exactFlag(),
 			maxMemoryFlag("model", "2GB above its own size, with --train three quarters of the machine's"),
 			output("`FILE` write the result here instead of to stdout"),
 		},
@@ -88,7 +89,7 @@ func runBench(c *cli.Context) error {
 }
 
 func bench(c *cli.Context, u *ui, m *onnx.ModelProto) (benchReport, error) {
-	o := graph.Options{Batch: c.Int("batch-size"), Output: c.String("output-name")}
+	o := graph.Options{Batch: c.Int("batch-size"), Output: c.String("output-name"), Exact: c.Bool("exact")}
 	if o.Batch == 0 && c.Bool("train") {
 		o.Batch = 32
 	}

@@ -40,6 +40,7 @@ Examples:
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
 			memoryLimit(),
+			exactFlag(),
 			whole("jobs", 0, 1, "`N` run this many tests at a time", "as --threads", "j"),
 			&cli.StringFlag{Name: "root", Usage: "`DIR` check files may name files below this folder", DefaultText: "their own"},
 			&cli.StringFlag{Name: "model", Usage: "`FILE` check this model in the place of the one that check files name", TakesFile: true},
@@ -80,7 +81,7 @@ func runCheck(c *cli.Context) error {
 	}
 	r := checkReport{allow: c.Bool("allow-unsupported"), byOperator: c.Bool("by-operator")}
 	r.tol, r.half = tolerances(c)
-	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model"), MaxMemory: maxMemory(c, nil)}
+	o := check.Options{Tolerance: r.tol, Half: r.half, Threads: threads(c), Root: c.String("root"), Model: c.String("model"), MaxMemory: maxMemory(c, nil), Exact: c.Bool("exact")}
 	if c.Bool("record") {
 		return record(c, u, o)
 	}

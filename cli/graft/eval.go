@@ -37,6 +37,7 @@ Examples:
 			outputName(),
 			targetsFlag(),
 			memoryLimit(),
+			exactFlag(),
 		}, preprocessingFlags()...),
 		Action: runEval,
 	}

@@ -18,7 +18,7 @@ func featuresVerb() *cli.Command {
 		&cli.StringFlag{Name: "part", Usage: "`train|val|test` of the data", DefaultText: "train"},
 		&cli.StringFlag{Name: "shard", Usage: "`I/N` write one of N files, counted from 0, unless it is done; auto/N: I is the job's number in its array, all/N: all that are not done"},
 		&cli.StringFlag{Name: "join", Usage: "`DIR/N` join the N shards in a folder into one file"},
-		batchSize("32"), memoryLimit(), workers())
+		batchSize("32"), memoryLimit(), exactFlag(), workers())
 	return &cli.Command{
 		Name:      "features",
 		Category:  groupUse,
@@ -70,7 +70,7 @@ func runFeatures(c *cli.Context) error {
 		return fmt.Errorf("%s: %w", quote(args[1]), err)
 	}
 	config := finetune.ExtractorConfig{After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"), Data: set,
-		Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m)}
+		Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}
 	if anySet(c, append(preprocessingNames, "size")...) {
 		pre, err := preprocessing(c, m)
 		if err != nil {

@@ -34,6 +34,11 @@ func memoryFlag() *cli.StringFlag {
 // recompute says whether --memory low is given.
 func recompute(c *cli.Context) bool { return c.String("memory") == "low" }
 
+// exactFlag is --exact.
+func exactFlag() *cli.BoolFlag {
+	return &cli.BoolFlag{Name: "exact", Usage: "compute convolutions by direct sums alone, not by Winograd's algorithm: slower, and nearer to float64"}
+}
+
 // memoryLimit is --max-memory of what runs a model.
 func memoryLimit() *cli.StringFlag { return maxMemoryFlag("model", "2GB above its own size") }
 

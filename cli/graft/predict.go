@@ -42,6 +42,7 @@ Examples:
 			workers(),
 			outputName(),
 			memoryLimit(),
+			exactFlag(),
 		}, explainFlags(), preprocessingFlags()),
 		Action: runPredict,
 	}
@@ -197,7 +198,7 @@ func predicted(k *finetune.Classifier, set *data.Set, list []prediction) report.
 // newClassifier compiles the model m, read from path, for the images of a set.
 func newClassifier(c *cli.Context, path string, m *onnx.ModelProto, set *data.Set) (*finetune.Classifier, error) {
 	var err error
-	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m)}
+	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}
 	if set.Len() > 0 {
 		f.Batch = min(max(f.Batch, 1), set.Len())
 	}

@@ -72,6 +72,7 @@ func recipeFlags() []cli.Flag {
 		number("cutmix", 0, 0, 5, "`ALPHA` swap rectangles of pairs of images, and labels in proportion", "0, none"),
 		&cli.StringFlag{Name: "cache", Usage: "`auto|off|DIR` keep the frozen part's features in memory, or in this folder for later runs too", DefaultText: "auto"},
 		memoryFlag(),
+		exactFlag(),
 		maxMemoryFlag("training", "three quarters of the machine's"),
 		workers(),
 	)...)
@@ -108,7 +109,7 @@ func finetuneConfig(c *cli.Context, m *onnx.ModelProto, train *data.Set) (finetu
 		Warmup: c.Float64("warmup"), EMA: c.Float64("ema"), EarlyStop: c.Int("early-stop"),
 		Augment: c.String("augment"), Mixup: c.Float64("mixup"), CutMix: c.Float64("cutmix"), LabelSmoothing: c.Float64("label-smoothing"),
 		ClassWeights: c.String("class-weights"), Sampling: c.String("sampling"), Seed: c.Uint64("seed"), Cache: c.String("cache"), SkipBad: c.Bool("skip-bad"),
-		Threads: threads(c), Workers: c.Int("workers"), MaxMemory: givenMemory(c), Recompute: recompute(c),
+		Threads: threads(c), Workers: c.Int("workers"), MaxMemory: givenMemory(c), Recompute: recompute(c), Exact: c.Bool("exact"),
 	}
 	if f.Head, f.Heads, err = headSpecs(c); err != nil {
 		return f, err

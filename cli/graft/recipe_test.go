@@ -16,7 +16,7 @@ import (
 // everyFlag is a value that is not the default for each flag of finetune.
 var everyFlag = map[string]string{
 	"after": "2", "allow-partial-cut": "true", "output-name": "y", "head": "a=linear", "loss": "a=mse", "targets": "x,y", "dropout": "0.25",
-	"freeze": "1", "unfreeze-at": "3", "bn": "frozen", "float32": "true", "max-memory": "3GB", "memory": "low", "train": "w", "epochs": "7", "batch-size": "9", "accumulate": "2", "opt": "sgd", "lr": "0.125",
+	"freeze": "1", "unfreeze-at": "3", "bn": "frozen", "float32": "true", "max-memory": "3GB", "memory": "low", "exact": "true", "train": "w", "epochs": "7", "batch-size": "9", "accumulate": "2", "opt": "sgd", "lr": "0.125",
 	"momentum": "0.5", "weight-decay": "0.001", "decay-exclude": "bias", "lr-mult": "0.5", "layer-decay": "0.75", "schedule": "step", "warmup": "1.5",
 	"clip": "2", "ema": "0.9", "early-stop": "4", "label-smoothing": "0.05", "class-weights": "balanced", "val": "0.3", "data-check": "off",
 	"strict": "true", "folds": "3", "skip-bad": "true", "no-shuffle": "true", "sampling": "balanced", "augment": "strong", "mixup": "0.2",

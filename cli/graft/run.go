@@ -36,6 +36,7 @@ Examples:
 			repeated("input", "`NAME=FILE` give the input NAME the tensor in FILE"),
 			&cli.StringFlag{Name: "out", Usage: "`DIR` write the outputs here"},
 			memoryLimit(),
+			exactFlag(),
 		}, preprocessingFlags()...),
 		Action: runRun,
 	}
@@ -132,7 +133,7 @@ func infer(c *cli.Context, m *onnx.ModelProto, files []string) ([]*onnx.Tensor, 
 		}
 		in = append(in, t)
 	}
-	out, err := check.Options{Threads: threads(c), MaxMemory: maxMemory(c, m)}.Infer(m, in)
+	out, err := check.Options{Threads: threads(c), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}.Infer(m, in)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (r *run) evaluate(name string) (*finetune.Evaluation, error) {
 		return nil, err
 	}
 	defer d.Close()
-	k, err := finetune.NewClassifier(r.model, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory})
+	k, err := finetune.NewClassifier(r.model, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory, Exact: r.Exact})
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (r *run) agreeOnData(other *onnx.ModelProto, a *Agree) (*agreement, error) 
 	defer d.Close()
 	var rows [2][][]float64
 	for i, m := range []*onnx.ModelProto{r.model, other} {
-		k, err := finetune.NewClassifier(m, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory})
+		k, err := finetune.NewClassifier(m, finetune.ClassifierConfig{Preprocess: r.pre, Data: set, Threads: r.Threads, MaxMemory: r.MaxMemory, Exact: r.Exact})
 		if err != nil {
 			return nil, err
 		}

@@ -41,5 +41,5 @@ func compile(m *onnx.ModelProto, in []*onnx.Tensor, o Options) (*graph.Program, 
 	for i, n := range names {
 		given[n] = in[i]
 	}
-	return graph.CompileFor(m, given, graph.Config{Options: graph.Options{MaxMemory: o.MaxMemory}, Threads: o.Threads})
+	return graph.CompileFor(m, given, graph.Config{Options: graph.Options{MaxMemory: o.MaxMemory, Exact: o.Exact}, Threads: o.Threads})
 }

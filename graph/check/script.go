@@ -23,6 +23,7 @@ type Options struct {
 	Tolerance, Half Tolerance // of outputs whose file asks for none: of float16 ones, Half
 	Threads         int       // 0: all cores
 	MaxMemory       int64     // of a program, in bytes; 0: three quarters of the machine's
+	Exact           bool      // see graph.Options
 	Root            string    // the folder that check files may read from; "": each its own
 	Model           string    // checked in the place of the model that the file names
 }

@@ -32,6 +32,8 @@ type Builder struct {
 	Recompute bool
 	// Seed is what Dropout draws from; the owner changes it at every step.
 	Seed uint64
+	// Exact keeps convolutions to direct sums.
+	Exact bool
 	// MaxMemory is the most bytes that Allocate may take; 0 is no limit.
 	MaxMemory int64
 	// Step names the model's node that kernels are added for, for their Timings; those of

@@ -150,8 +150,11 @@ func (f *conv) input(b *Builder, x *Value) (n *gorgonia.Node, narrow bool) {
 // Where the gradient passes, the sign of what lies near zero decides what learns: PyTorch's
 // sums are taken there. Backward the error stays as small as it is.
 func (b *Builder) takesWinograd(g *kernel.Conv, x, w *gorgonia.Node) bool {
-	return g.WinogradPays() && !(b.Training && (b.NeedsGradient(x) || b.NeedsGradient(w)))
+	return b.winograd(g) && !(b.Training && (b.NeedsGradient(x) || b.NeedsGradient(w)))
 }
+
+// winograd says whether a convolution may run by Winograd's algorithm, and should.
+func (b *Builder) winograd(g *kernel.Conv) bool { return !b.Exact && g.WinogradPays() }
 
 // parameters are weights and bias, or nil, with an absorbed normalisation folded into
 // them, and the inputs that are left.
@@ -237,7 +240,7 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 	r := make([]*gorgonia.Node, len(in))
 	dy = b.gate(k.epilogue.Clamp, k.epilogue.Lo, k.epilogue.Hi, y, dy)
 	if need[0] {
-		r[0] = b.transposed("Conv.dx", g, in[0].Shape(), dy, k.w, g.WinogradPays())
+		r[0] = b.transposed("Conv.dx", g, in[0].Shape(), dy, k.w, b.winograd(g))
 	}
 	if need[1] {
 		r[1] = b.weightGradient("Conv.dw", g, in[0], dy)
@@ -255,11 +258,11 @@ func (k *convolution) gradient(in []*gorgonia.Node, y, dy *gorgonia.Node, need [
 
 // weightGradient is the gradient of g by its packed weights, from x and dy.
 func (b *Builder) weightGradient(name string, g *kernel.Conv, x, dy *gorgonia.Node) *gorgonia.Node {
-	run := kernel.ConvBackwardWeights
-	if g.WinogradPays() {
+	run, fast := kernel.ConvBackwardWeights, b.winograd(g)
+	if fast {
 		run = kernel.ConvBackwardWeightsWinograd
 	}
-	return b.Apply(Kernel{Name: name, Shape: []int{g.Packed()}, How: howOf(g, g.WinogradPays()), MultiplyAdds: g.MultiplyAdds(),
+	return b.Apply(Kernel{Name: name, Shape: []int{g.Packed()}, How: howOf(g, fast), MultiplyAdds: g.MultiplyAdds(),
 		Run: func(dw []float32, x [][]float32) { run(b.Pool, g, dw, x[0], x[1]) }}, x, dy)
 }
 

@@ -163,7 +163,7 @@ func (b *Builder) transposed(name string, g *kernel.Conv, shape []int, dy, w *go
 		Grad: func(in []*gorgonia.Node, _, dy *gorgonia.Node, need []bool) []*gorgonia.Node {
 			r := make([]*gorgonia.Node, 3)
 			if need[0] {
-				k := convolution{b: b, g: g, w: w, args: []*gorgonia.Node{dy}, bias: -1, residual: -1, fast: g.WinogradPays()}
+				k := convolution{b: b, g: g, w: w, args: []*gorgonia.Node{dy}, bias: -1, residual: -1, fast: b.winograd(g)}
 				k.args = append(k.args, k.pack())
 				r[0] = k.apply(in[0].Shape())
 			}
