@@ -1,6 +1,7 @@
 package finetune
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"graft/finetune/data"
 	"graft/graph/optim"
+	"graft/internal/spell"
 )
 
 // Config is a fine-tuning. The zero value of a field is its default; where that is said
@@ -187,7 +189,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"sampling", c.Sampling, Samplings},
 	} {
 		if !slices.Contains(v.known, v.value) {
-			return c, failf("", "%s %q is not known, only %s", v.name, v.value, strings.Join(v.known, ", "))
+			return c, failf(spell.Hint(v.value, v.known), "%s %q is not known, only %s", v.name, v.value, strings.Join(v.known, ", "))
 		}
 	}
 	for _, e := range c.DecayExclude {
@@ -249,7 +251,7 @@ func parseHead(s string) (kind string, hidden []int, err error) {
 		return kind, hidden, nil
 	}
 	if !slices.Contains([]string{"linear", "keep", "redraw"}, s) {
-		return "", nil, failf("use linear, mlp:H1,H2, keep or redraw", "head %q is not known", s)
+		return "", nil, failf(cmp.Or(spell.Hint(s, []string{"linear", "keep", "redraw"}), "use linear, mlp:H1,H2, keep or redraw"), "head %q is not known", s)
 	}
 	return s, nil, nil
 }

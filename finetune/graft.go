@@ -8,6 +8,7 @@ import (
 
 	"graft/finetune/data"
 	"graft/graph"
+	"graft/internal/spell"
 	"graft/onnx"
 )
 
@@ -138,6 +139,9 @@ func frozenTensor(s *graph.Structure, c Config, cut string) (string, error) {
 	}
 	t, err := s.Find(c.Freeze, c.AllowPartialCut)
 	if err != nil {
+		if hint := spell.Hint(c.Freeze, []string{"all", "auto"}); hint != "" {
+			return "", failf(hint, "freeze %q is neither a layer of the model nor all or auto", c.Freeze)
+		}
 		return "", err
 	}
 	if c.Head != "keep" && c.Head != "redraw" && !s.Below(t, cut) {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/bits"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"graft/graph/ops"
+	"graft/internal/spell"
 	"graft/onnx"
 )
 
@@ -430,16 +432,22 @@ func (s *Structure) lastOf(n int) (*ops.Value, error) {
 
 // suggest names what resembles a mistyped place.
 func (s *Structure) suggest(at string) string {
-	var near []string
+	var near, names []string
 	for _, st := range s.plan.steps {
-		if n := st.node.GetName(); len(at) > 2 && n != "" && strings.Contains(strings.ToLower(n), strings.ToLower(at)) {
+		n := st.node.GetName()
+		if len(at) > 2 && n != "" && strings.Contains(strings.ToLower(n), strings.ToLower(at)) {
 			near = append(near, n)
+		}
+		names = append(names, n)
+		for _, v := range st.out {
+			names = append(names, v.Name)
 		}
 	}
 	if len(near) > 0 {
 		return "it has " + list(near)
 	}
-	return fmt.Sprintf("use 1 to %d, layer:1 to layer:%d, or a name that graft inspect --nodes lists", len(s.CutPoints), len(s.Layers))
+	return cmp.Or(spell.Hint(at, names),
+		fmt.Sprintf("use 1 to %d, layer:1 to layer:%d, or a name that graft inspect --nodes lists", len(s.CutPoints), len(s.Layers)))
 }
 
 // neighbours describes the cut points just below and above a value.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"graft/internal/spell"
 )
 
 // permute rewrites a command line into the only order that urfave/cli parses
@@ -75,11 +78,7 @@ func findVerb(verbs []*cli.Command, name string) (*cli.Command, error) {
 		}
 		names = append(names, v.Name)
 	}
-	hint := "graft --help lists the verbs"
-	if near, ok := nearest(name, names); ok {
-		hint = "did you mean " + near + "?"
-	}
-	return nil, usagef(hint, "unknown verb %s", quote(name))
+	return nil, usagef(cmp.Or(spell.Hint(name, names), "graft --help lists the verbs"), "unknown verb %s", quote(name))
 }
 
 // A flagTable finds the flags of one verb by any of their names.
@@ -189,8 +188,8 @@ func (t *flagTable) unknown(spelt string) error {
 	hint := t.helpHint()
 	short, glued := t.byName[name[:min(1, len(name))]]
 	glued = glued && takesValue(short) && len(name) > 1
-	if near, ok := nearest("--"+name, t.long); ok && !(glued && name[1] <= '9') {
-		hint = "did you mean " + near + "?"
+	if near := spell.Hint("--"+name, t.long); near != "" && !(glued && name[1] <= '9') {
+		hint = near
 	} else if glued {
 		hint = "did you mean -" + name[:1] + " " + cut(name[1:], maxName) + "?"
 	}
@@ -202,48 +201,4 @@ func (t *flagTable) helpHint() string {
 		return "the flags of a verb follow it; graft --help lists the verbs"
 	}
 	return "graft " + t.verb + " --help lists its flags"
-}
-
-// nearest returns the candidate that name most likely is a misspelling or a
-// beginning of, if there is one.
-func nearest(name string, candidates []string) (string, bool) {
-	best, least := "", 1+len(name)/4
-	for _, c := range candidates {
-		d := editDistance(name, c)
-		if len(strings.TrimLeft(name, "-")) >= 3 && strings.HasPrefix(c, name) {
-			d = 1
-		}
-		if d < least || d == least && best == "" {
-			best, least = c, d
-		}
-	}
-	return best, best != ""
-}
-
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b (optimal string alignment; Damerau 1964).
-func editDistance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return len(a) + len(b) // no flag is that long
-	}
-	before, last := []int(nil), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			replace := last[j-1]
-			if a[i-1] != b[j-1] {
-				replace++
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, replace)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -9,15 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// everyVerb is the command line of all verbs, ready or not.
-func everyVerb() []*cli.Command {
-	all := []*cli.Command{inspectVerb(), cutVerb(), finetuneVerb(), predictVerb(), evalVerb(),
-		runVerb(), checkVerb(), benchVerb(), demoVerb()}
-	for _, v := range all {
-		v.Flags = append(v.Flags, commonFlags()...)
-	}
-	return all
-}
+// everyVerb is the command line of all verbs, that of the tests among them.
+func everyVerb() []*cli.Command { return newApp(io.Discard, io.Discard).Commands }
 
 func TestPermute(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
@@ -78,63 +72,6 @@ func TestPermuteRefuses(t *testing.T) {
 		}
 		if u.Error() != c.message || u.hint != c.hint {
 			t.Errorf("%q: got %q, hint %q; want %q, hint %q", c.in, u.Error(), u.hint, c.message, c.hint)
-		}
-	}
-}
-
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "abc", 0}, {"kitten", "sitting", 3},
-		{"ab", "ba", 1}, {"epohcs", "epochs", 1}, {"lr", "val", 3}, {"ca", "abc", 3},
-	} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("editDistance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := editDistance(c.b, c.a); got != c.want {
-			t.Errorf("editDistance(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
-		}
-	}
-}
-
-// TestVerbTables holds every verb to the same form: a group of the front page,
-// flags with distinct names and help, and examples that the parser accepts.
-func TestVerbTables(t *testing.T) {
-	for _, v := range everyVerb() {
-		if !slices.Contains(groups, v.Category) || v.Usage == "" {
-			t.Errorf("%s: group %q, usage %q", v.Name, v.Category, v.Usage)
-		}
-		seen := map[string]bool{}
-		for _, f := range v.Flags {
-			for _, n := range f.Names() {
-				if seen[n] || n == "help" || n == "h" || n == "V" {
-					t.Errorf("%s: two flags -%s", v.Name, n)
-				}
-				seen[n] = true
-			}
-			left, right := flagLine(f)
-			if right == "" || takesValue(f) && strings.HasSuffix(left, " ") {
-				t.Errorf("%s: no help: %q %q", v.Name, left, right)
-			}
-			if takesValue(f) && len(left) > 50 {
-				t.Errorf("%s: %q is too wide for the help", v.Name, left)
-			}
-		}
-		examples := 0
-		for line := range strings.Lines(v.Description) {
-			example, ok := strings.CutPrefix(line, "  graft ")
-			if !ok {
-				continue
-			}
-			examples++
-			if _, err := permute(everyVerb(), strings.Fields(example)); err != nil {
-				t.Errorf("%s: example %q: %v", v.Name, example, err)
-			}
-		}
-		if examples == 0 {
-			t.Errorf("%s: no example", v.Name)
 		}
 	}
 }

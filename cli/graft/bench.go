@@ -28,9 +28,8 @@ batch statistics, backward, and the update of SGD with momentum. The input is
 noise. Images per second and latency are those of the median iteration; the
 memory is the most that this process has held. --explain lists the kernels of the
 program, by which algorithm each layer runs, and at what rate: the operations of
-its formula a second, so that an algorithm that saves some shows more.
-
-Examples:
+its formula a second, so that an algorithm that saves some shows more.`,
+		UsageText: `
   graft bench resnet18.onnx --batch-size 8
   graft bench resnet18.onnx --train --memory low --json
   graft bench resnet18.onnx --explain`,

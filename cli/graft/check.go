@@ -26,9 +26,8 @@ PATH is a check file, *.check.yaml, which says what a model must be and do; or a
 test folder in ONNX's own layout, one .onnx file with test_data_set_* folders; or
 a folder that holds any number of both. With --record or --against it is a model.
 A test passes where |got-want| is at most atol + rtol*|want| everywhere. A failed
-test ends in exit status 1, and the reports are written all the same.
-
-Examples:
+test ends in exit status 1, and the reports are written all the same.`,
+		UsageText: `
   graft check mine.check.yaml
   graft check --record mine.onnx -o mine.check.yaml
   graft check mine.onnx --against exported.onnx --data photos/val
@@ -38,15 +37,15 @@ Examples:
 			number("atol", check.Default.Atol, 0, math.Inf(1), "`A` absolute tolerance", "1e-4; 2e-2 for 16-bit float outputs"),
 			&cli.BoolFlag{Name: "allow-unsupported", Usage: "pass over tests that need an operator or type graft lacks"},
 			&cli.BoolFlag{Name: "by-operator", Usage: "show for each operator how many tests passed"},
-			&cli.StringFlag{Name: "junit", Usage: "`FILE` write a JUnit report here", TakesFile: true},
+			&cli.StringFlag{Name: "junit", Usage: "`FILE.xml` write a JUnit report here", TakesFile: true},
 			memoryLimit(),
 			exactFlag(),
 			whole("jobs", 0, 1, "`N` run this many tests at a time", "as --threads", "j"),
 			&cli.StringFlag{Name: "root", Usage: "`DIR` check files may name files below this folder", DefaultText: "their own"},
-			&cli.StringFlag{Name: "model", Usage: "`FILE` check this model in the place of the one that check files name", TakesFile: true},
+			&cli.StringFlag{Name: "model", Usage: "`MODEL` check this model in the place of the one that check files name", TakesFile: true},
 			&cli.BoolFlag{Name: "record", Usage: "write a check file of what the model PATH does now; it is drawn from --seed or takes --input"},
 			repeated("input", "`NAME=FILE` with --record: give the input NAME the tensor or image in FILE"),
-			&cli.StringFlag{Name: "against", Usage: "`FILE` compare the model PATH with this one", TakesFile: true},
+			&cli.StringFlag{Name: "against", Usage: "`MODEL` compare the model PATH with this one", TakesFile: true},
 			&cli.StringFlag{Name: "data", Usage: "`DATA` with --against: compare on these images", DefaultText: "seeded inputs"},
 			&cli.BoolFlag{Name: "schema", Usage: "print the JSON schema of check files, for editors, and stop"},
 			output("`FILE` write the result here instead of to stdout"),

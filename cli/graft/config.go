@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"graft/durable"
+	"graft/internal/spell"
 )
 
 // A file of flags, for --config and as a run folder's args.yaml, holds a value or a list
@@ -95,11 +96,7 @@ func (t *flagTable) parseConfig(path string, b []byte) (flags, positionals []str
 		}
 		f, known := t.byName[key.Value]
 		if !known || len(key.Value) < 2 || slices.Contains(notInConfig, key.Value) {
-			hint := ""
-			if near, ok := nearest("--"+key.Value, t.long); ok {
-				hint = "did you mean " + near[2:] + "?"
-			}
-			return nil, nil, hinted{fmt.Errorf("%s: line %d: unknown flag %s", quote(path), key.Line, quote(key.Value)), hint}
+			return nil, nil, hinted{fmt.Errorf("%s: line %d: unknown flag %s", quote(path), key.Line, quote(key.Value)), strings.ReplaceAll(spell.Hint("--"+key.Value, t.long), "--", "")}
 		}
 		if t.given[f.Names()[0]] {
 			continue

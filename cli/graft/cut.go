@@ -18,12 +18,11 @@ func cutVerb() *cli.Command {
 		ArgsUsage: "MODEL --after N -o FILE [flags]",
 		Description: `
 The result is a model of its own that ends in the cut tensor: a feature
-extractor. Weights of the layers above are left out of the file.
-
-Examples:
+extractor. Weights of the layers above are left out of the file.`,
+		UsageText: `
   graft cut squeezenet.onnx --after 12 -o features.onnx
   graft cut squeezenet.onnx --after layer:12 -o features.onnx`,
-		Flags:  append([]cli.Flag{output("`FILE` write the model here")}, cutFlags()...),
+		Flags:  append([]cli.Flag{output("`FILE.onnx` write the model here")}, cutFlags()...),
 		Action: runCut,
 	}
 }

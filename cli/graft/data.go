@@ -20,9 +20,8 @@ func dataVerb() *cli.Command {
 		Description: `
 Looks at every image and names those that cannot be read, are there twice, lie
 in training and validation alike, carry two labels, or are too small; and classes
-with few images. DATA is as for graft finetune, which looks at it likewise.
-
-Examples:
+with few images. DATA is as for graft finetune, which looks at it likewise.`,
+		UsageText: `
   graft data photos/
   graft data photos.zip --size 224 --strict`,
 		Flags: []cli.Flag{

@@ -18,9 +18,8 @@ func diffVerb() *cli.Command {
 		Description: `
 Compares versions, metadata, inputs, outputs and nodes, and the tensors by value.
 Nodes are matched by the tensor that they compute, tensors by name. What models
-compute is compared by graft check A --against B.
-
-Examples:
+compute is compared by graft check A --against B.`,
+		UsageText: `
   graft diff squeezenet.onnx mine.onnx
   graft diff before.onnx after.onnx --exit-code`,
 		Flags: []cli.Flag{

@@ -24,9 +24,8 @@ func evalVerb() *cli.Command {
 Prints top-1 and top-5 accuracy, precision and recall of every class and the
 confusion matrix; of labels their average precision and F1, of numbers RMSE, MAE
 and R². DATA is as for graft finetune; where it has val/, that is used. --report
-draws them, with the worst mistakes and the surest right answers.
-
-Examples:
+draws them, with the worst mistakes and the surest right answers.`,
+		UsageText: `
   graft eval mine.onnx photos.zip
   graft eval mine.onnx photos/val --json -o eval.json`,
 		Flags: append([]cli.Flag{

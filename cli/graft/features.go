@@ -14,8 +14,8 @@ import (
 
 func featuresVerb() *cli.Command {
 	flags := append(cutFlags(),
-		output("`FILE|DIR` write the features here, an .npz; with --shard the folder of the shards"),
-		&cli.StringFlag{Name: "part", Usage: "`train|val|test` of the data", DefaultText: "train"},
+		output("`FILE.npz|DIR` write the features here; with --shard the folder of the shards"),
+		word("part", "of the data", "train", "train", "val", "test"),
 		&cli.StringFlag{Name: "shard", Usage: "`I/N` write one of N files, counted from 0, unless it is done; auto/N: I is the job's number in its array, all/N: all that are not done"},
 		&cli.StringFlag{Name: "join", Usage: "`DIR/N` join the N shards in a folder into one file"},
 		batchSize("32"), memoryLimit(), exactFlag(), workers())
@@ -28,12 +28,11 @@ func featuresVerb() *cli.Command {
 The file has x [N,C,H,W], y [N], and the names of the classes and images; it is
 data for finetune. Many images can be divided into shards, a file each with its
 checksum, that any number of jobs write into one folder; only what is missing
-is computed again.
-
-Examples:
+is computed again.`,
+		UsageText: `
   graft features squeezenet.onnx photos.zip --after 12 -o features.npz
-  graft features squeezenet.onnx photos.zip --after 12 --shard 3/16 -o shards
-  graft features squeezenet.onnx photos.zip --after 12 --join shards/16 -o features.npz`,
+  graft features net.onnx photos.zip --after 12 --shard 3/16 -o shards
+  graft features net.onnx photos.zip --after 12 --join shards/16 -o f.npz`,
 		Flags:  append(flags, preprocessingFlags()...),
 		Action: runFeatures,
 	}

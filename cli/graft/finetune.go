@@ -24,13 +24,12 @@ DATA is a folder train/CLASS/* and val/CLASS/*, or CLASS/* that is split by
 of these. Class names and preprocessing are stored in the written model.
 With --loss bce or mse the .csv has a header; its other columns are labels (0 or
 1 each, or one column of names divided by | or ;) or numbers. --head NAME=linear
-for each of several columns trains several heads on one body.
-
-Examples:
+for each of several columns trains several heads on one body.`,
+		UsageText: `
   graft finetune squeezenet.onnx photos/ -o mine.onnx
-  graft finetune resnet.onnx photos.zip -o mine.onnx --freeze 0 --epochs 20 --lr 0.001
+  graft finetune resnet.onnx photos.zip -o mine.onnx --freeze 0 --epochs 20
   graft finetune resnet.onnx tags.csv -o tags.onnx --loss bce
-  graft finetune resnet.onnx pets.csv -o pets.onnx --head kind=linear --head age=linear --loss age=mse`,
+  graft finetune net.onnx pets.csv -o pets.onnx --head kind=linear --head hue=linear`,
 		Flags:  recipeFlags(),
 		Action: runFinetune,
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"graft/internal/spell"
 )
 
 const everyVerbSection = "Flags of every verb"
@@ -62,16 +65,10 @@ func output(usage string) *cli.StringFlag {
 func word(name, usage, fallback string, words ...string) *cli.StringFlag {
 	return &cli.StringFlag{Name: name, Usage: "`" + strings.Join(words, "|") + "` " + usage, DefaultText: fallback,
 		Action: func(_ *cli.Context, v string) error {
-			for _, w := range words {
-				if v == w {
-					return nil
-				}
+			if slices.Contains(words, v) {
+				return nil
 			}
-			hint := ""
-			if near, ok := nearest(v, words); ok {
-				hint = "did you mean " + near + "?"
-			}
-			return usagef(hint, "--%s %s: want %s", name, quote(v), orList(words))
+			return usagef(spell.Hint(v, words), "--%s %s: want %s", name, quote(v), orList(words))
 		}}
 }
 

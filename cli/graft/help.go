@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 )
 
-// groups are the headings of the front page, in order; a verb names its group
-// in Category.
+// groups are the parts of the front page, in order; a verb names its group in
+// Category. What is in no group serves the shell and packagers, and is not on the
+// front page.
 var groups = []string{groupMake, groupUse, groupVerify}
 
 const (
-	groupMake   = "Make a model"
-	groupUse    = "Use a model"
-	groupVerify = "Check a model"
+	groupMake   = "Make"
+	groupUse    = "Use"
+	groupVerify = "Check"
 )
 
 // printHelp is urfave/cli's hook for help: the front page for the App, else
@@ -24,58 +26,88 @@ func printHelp(w io.Writer, _ string, data any) {
 	var b strings.Builder
 	switch d := data.(type) {
 	case *cli.App:
-		frontPage(&b, d)
+		frontPage(&b, d.Commands)
 	case *cli.Command:
 		verbPage(&b, d)
 	}
 	io.WriteString(w, b.String())
 }
 
-func frontPage(b *strings.Builder, app *cli.App) {
+// frontPage fits a screen of 80 columns and 24 lines.
+func frontPage(b *strings.Builder, verbs []*cli.Command) {
 	b.WriteString(`graft cuts a pretrained ONNX convnet after layer n, grafts a new head onto what
 is left, trains it on your images, and writes a standard ONNX model.
 
-Start here:
-  graft demo                                        the whole job in seconds, offline
-  graft finetune MODEL.onnx PHOTOS/ -o mine.onnx    a folder of photographs per class
+  graft demo                                        the whole job, offline
+  graft finetune MODEL.onnx PHOTOS/ -o mine.onnx    a folder of photos per class
 
-Usage: graft VERB MODEL [DATA] [flags]
 `)
 	for _, group := range groups {
-		heading := "\n" + group + ":\n"
-		for _, v := range app.Commands {
+		heading := group
+		for _, v := range verbs {
 			if v.Category == group {
-				fmt.Fprintf(b, "%s  %-10s %s\n", heading, v.Name, v.Usage)
+				fmt.Fprintf(b, "%-7s%-10s%s\n", heading, v.Name, v.Usage)
 				heading = ""
 			}
 		}
 	}
-	b.WriteString("\nFlags of every verb:\n")
-	writeFlags(b, append(commonFlags(), helpFlag, versionFlag))
-	b.WriteString("\ngraft VERB --help shows the flags of a verb and examples.\n")
+	b.WriteString("\ngraft VERB --help: examples and flags. graft completion: Tab for your shell.\n")
 }
 
 func verbPage(b *strings.Builder, v *cli.Command) {
-	fmt.Fprintf(b, "graft %s: %s\n\nUsage: graft %s %s\n", v.Name, v.Usage, v.Name, v.ArgsUsage)
-	if v.Description != "" {
-		b.WriteString("\n" + strings.TrimSpace(v.Description) + "\n")
+	fmt.Fprintf(b, "graft %s: %s\n\nExamples:\n", v.Name, v.Usage)
+	for _, e := range examples(v) {
+		b.WriteString("  " + e + "\n")
 	}
-	var headings []string
-	bySection := map[string][]cli.Flag{}
+	fmt.Fprintf(b, "\nUsage: graft %s %s\n", v.Name, v.ArgsUsage)
+	for _, p := range paragraphs(v) {
+		b.WriteString("\n")
+		fill(b, "", 0, p)
+	}
+	for _, s := range flagSections(v) {
+		b.WriteString("\n" + s.heading + ":\n")
+		writeFlags(b, s.flags)
+	}
+}
+
+// examples are a verb's command lines; some end in two spaces and what they show.
+func examples(v *cli.Command) []string {
+	var list []string
+	for line := range strings.Lines(v.UsageText) {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// paragraphs are a verb's description.
+func paragraphs(v *cli.Command) []string {
+	return strings.Split(strings.TrimSpace(v.Description), "\n\n")
+}
+
+// A flagSection is what stands under one heading of a verb's help.
+type flagSection struct {
+	heading string
+	flags   []cli.Flag
+}
+
+func flagSections(v *cli.Command) []flagSection {
+	var sections []flagSection
+	at := map[string]int{}
 	for _, f := range v.Flags {
 		heading := f.(cli.CategorizableFlag).GetCategory()
 		if heading == "" {
 			heading = "Flags"
 		}
-		if bySection[heading] == nil {
-			headings = append(headings, heading)
+		i, seen := at[heading]
+		if !seen {
+			i = len(sections)
+			at[heading], sections = i, append(sections, flagSection{heading: heading})
 		}
-		bySection[heading] = append(bySection[heading], f)
+		sections[i].flags = append(sections[i].flags, f)
 	}
-	for _, heading := range headings {
-		b.WriteString("\n" + heading + ":\n")
-		writeFlags(b, bySection[heading])
-	}
+	return sections
 }
 
 // The flag lists fit 80 columns; a longer name gets a line of its own.
@@ -94,16 +126,23 @@ func writeFlags(b *strings.Builder, flags []cli.Flag) {
 			b.WriteString(line + "\n")
 			line = ""
 		}
-		line += strings.Repeat(" ", flagColumn-len(line)-1)
-		for _, word := range strings.Fields(right) {
-			if len(line)+1+len(word) > helpWidth {
-				b.WriteString(line + "\n")
-				line = strings.Repeat(" ", flagColumn-1)
-			}
-			line += " " + word
-		}
-		b.WriteString(line + "\n")
+		fill(b, line+strings.Repeat(" ", flagColumn-len(line)), flagColumn, right)
 	}
+}
+
+// fill writes text after line, and breaks it before helpWidth into lines that are
+// indented.
+func fill(b *strings.Builder, line string, indent int, text string) {
+	between := ""
+	for _, word := range strings.Fields(text) {
+		if utf8.RuneCountInString(line+between+word) > helpWidth {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, between = strings.Repeat(" ", indent), ""
+		}
+		line += between + word
+		between = " "
+	}
+	b.WriteString(line + "\n")
 }
 
 // flagLine splits a flag into "-b, --batch-size N" and its explanation. A flag

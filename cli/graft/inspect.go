@@ -23,9 +23,8 @@ func inspectVerb() *cli.Command {
 		Description: `
 Each row is a cut point: a tensor that every path from the input to the output
 crosses, the only places where "after layer n" is well defined. Its number n is
-what --after and --freeze of the other verbs take.
-
-Examples:
+what --after and --freeze of the other verbs take.`,
+		UsageText: `
   graft inspect resnet18.onnx
   graft inspect resnet18.onnx --json`,
 		Flags: []cli.Flag{

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"graft/internal/spell"
 	"graft/models"
 	"graft/onnx"
 )
@@ -18,7 +21,7 @@ func modelsVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "models",
 		Category:  groupMake,
-		Usage:     "list known pretrained networks and download them; make new ones",
+		Usage:     "list and download pretrained networks; make new ones",
 		ArgsUsage: "list|show|pull|new [NAME...] [flags]",
 		Description: `
 list shows the catalogue, show one network's source, licence and preprocessing,
@@ -26,9 +29,9 @@ and pull downloads into the cache: what has a network's name there has the right
 sha256, and is checked again each time it is used. Every verb takes a pulled
 network by its name and knows its preprocessing. An interrupted pull goes on
 where it stopped. No other verb uses the network.
-new writes an untrained network with random weights: ` + architectureNames() + `.
 
-Examples:
+new writes an untrained network with random weights: ` + architectureNames() + `.`,
+		UsageText: `
   graft models list
   graft models pull resnet18-v1-7
   graft finetune resnet18-v1-7 photos/ -o mine.onnx
@@ -40,7 +43,7 @@ Examples:
 			&cli.BoolFlag{Name: "offline", Usage: "use no network: pull only checks what is in the cache"},
 			whole("classes", 0, 2, "`N` new: tell N classes apart", "1000"),
 			whole("size", 0, 1, "`N` new: for pictures of NxN pixels", "the architecture's own"),
-			output("`FILE` new: write the network here"),
+			output("`FILE.onnx` new: write the network here"),
 		},
 		Action: runModels,
 	}
@@ -53,11 +56,17 @@ type knownModel struct {
 	Pulled bool   `json:"pulled"`
 }
 
+// modelsDo is what models does, by its first argument.
+var modelsDo = []string{"list", "show", "pull", "new"}
+
 func runModels(c *cli.Context) error {
 	u := newUI(c)
 	args, err := positionals(c, "list|show|pull|new", "NAME...")
 	if len(c.Args().Slice()) == 1 && c.Args().First() == "list" {
 		args, err = []string{"list"}, nil
+	}
+	if do := c.Args().First(); c.NArg() > 0 && !slices.Contains(modelsDo, do) {
+		return usagef(spell.Hint(do, modelsDo), "models: %s: want %s", quote(do), orList(modelsDo))
 	}
 	if err != nil {
 		return err
@@ -78,10 +87,8 @@ func runModels(c *cli.Context) error {
 		return showModels(u, cache, args[1:])
 	case "pull":
 		return pullModels(c, u, cache, args[1:])
-	case "new":
-		return newModel(c, u, args[1:])
 	}
-	return usagef("", "models: %s: want list, show, pull or new", quote(args[0]))
+	return newModel(c, u, args[1:])
 }
 
 func inCache(cache models.Cache, e models.Entry) (knownModel, error) {
@@ -162,11 +169,7 @@ func findModel(name string) (models.Entry, error) {
 			names = append(names, e.Name)
 		}
 	}
-	hint := "graft models list shows them"
-	if near, ok := nearest(name, names); ok {
-		hint = "did you mean " + near + "?"
-	}
-	return e, hinted{err, hint}
+	return e, hinted{err, cmp.Or(spell.Hint(name, names), "graft models list shows them")}
 }
 
 func pullModels(c *cli.Context, u *ui, cache models.Cache, names []string) error {

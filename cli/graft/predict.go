@@ -27,9 +27,8 @@ func predictVerb() *cli.Command {
 		Description: `
 Class names and preprocessing come from the model when graft wrote it; for other
 models give the preprocessing by flags. Labels are shown with the probability of
-each, numbers as they are.
-
-Examples:
+each, numbers as they are.`,
+		UsageText: `
   graft predict mine.onnx photo.jpg
   graft predict mine.onnx photos/ --top 1 --csv -o predictions.csv
   graft predict mine.onnx photo.jpg --explain why/`,

@@ -78,17 +78,17 @@ func recipeFlags() []cli.Flag {
 	)...)
 	flags = append(flags, preprocessingFlags()...)
 	flags = append(flags, section("Files",
-		output("`FILE` write the best model here; without validation, the last one"),
+		output("`FILE.onnx` write the best model here; without validation, the last one"),
 		&cli.StringFlag{Name: "run", Usage: "`DIR` keep args.yaml, results.csv, log.jsonl, checkpoints, plots and models here",
 			DefaultText: "runs/finetuneN, a new one"},
 		&cli.BoolFlag{Name: "overwrite", Usage: "begin anew in the folder of --run, and remove what an earlier run left there"},
 		&cli.StringFlag{Name: "resume", Usage: "`DIR` go on with the interrupted run in this folder, with its model, data and flags"},
 		&cli.BoolFlag{Name: "allow-changes", Usage: "go on although data or flags are not those that the run began with"},
-		&cli.StringFlag{Name: "config", Usage: "`FILE` take flags from a file of lines flag: value, as args.yaml is one", TakesFile: true},
+		&cli.StringFlag{Name: "config", Usage: "`FILE.yaml` take flags from a file of lines flag: value, as args.yaml is one", TakesFile: true},
 		whole("checkpoint-every", 200, 0, "`STEPS` write a checkpoint after so many steps, besides those after each epoch; 0: none", ""),
 		&cli.BoolFlag{Name: "tensorboard", Usage: "write TensorBoard's event files into the run folder too"},
 		&cli.BoolFlag{Name: "advise", Usage: "train nothing but a quick head on the features of every cut point, and say which to cut and freeze at"},
-		&cli.StringFlag{Name: "dot", Usage: "`FILE` write the training graph that ran here, for Graphviz", TakesFile: true},
+		&cli.StringFlag{Name: "dot", Usage: "`FILE.dot` write the training graph that ran here, for Graphviz", TakesFile: true},
 	)...)
 	return flags
 }

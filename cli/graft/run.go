@@ -27,9 +27,8 @@ Inputs are .npy files, TensorProto .pb files or images; NAME= may be left out
 where the model has one input. An image becomes a batch of one, by the
 preprocessing that the model stores or that the flags give. The outputs become
 DIR/0.npy, DIR/1.npy and so on, in the order of the model's outputs, and
-DIR/outputs.json tells their names, shapes and types.
-
-Examples:
+DIR/outputs.json tells their names, shapes and types.`,
+		UsageText: `
   graft run model.onnx --input x.npy --out result
   graft run model.onnx --input image=cat.png --input mask=mask.npy --out result`,
 		Flags: append([]cli.Flag{

@@ -23,14 +23,13 @@ func serveVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "serve",
 		Category:  groupUse,
-		Usage:     "try models and watch runs on a local page; answer inference requests",
+		Usage:     "try models and watch runs on a local page; answer requests",
 		ArgsUsage: "[MODEL|RUN FOLDER]... [flags]",
-		Description: `
-Examples:
+		UsageText: `
   graft serve                      the runs in runs/ and what they have made
   graft serve mine.onnx            drop photographs on it in the browser
-  graft serve a.onnx b.onnx runs/finetune3 --addr 127.0.0.1:9000
-
+  graft serve a.onnx b.onnx runs/finetune3 --addr 127.0.0.1:9000`,
+		Description: `
 The page shows a model's answers and which part of a photograph decided (Grad-CAM),
 follows a running graft finetune, and compares runs. Clients of the Open Inference
 Protocol, as Triton's, find the models at the same address, below /v2. The flags

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/finetune/sweep"
+	"graft/internal/spell"
 )
 
 func sweepVerb() *cli.Command {
@@ -16,7 +17,7 @@ func sweepVerb() *cli.Command {
 		Name:      "sweep",
 		Category:  groupMake,
 		Usage:     "measure how transferable each layer of a network is",
-		ArgsUsage: "plan DATA | run|status|gather|report|slurm|kubernetes PLAN [flags]",
+		ArgsUsage: "plan DATA | run|status|gather|report|slurm|kubernetes PLAN",
 		Description: `
 The study of Yosinski et al. 2014 on your data: networks learn one half of the
 classes (baseA, baseB), then their first n layers are copied, frozen or not, to
@@ -30,9 +31,8 @@ which layer to cut and freeze it for your data.
 
 For a cluster, slurm and kubernetes write a job script; its jobs run shards of
 the plan on a shared folder: --shard auto/N takes its number from
-SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX.
-
-Examples:
+SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX.`,
+		UsageText: `
   graft sweep plan photos.zip --arch caffenet-32 --splits 2 -o study/plan.json
   graft sweep run study/plan.json
   graft sweep report study/plan.json -o study/report --overlay paper
@@ -129,7 +129,7 @@ func runSweep(c *cli.Context) error {
 		}
 		names = append(names, v.name)
 	}
-	return usagef("", "sweep: %s: want %s", quote(args[0]), orList(names))
+	return usagef(spell.Hint(args[0], names), "sweep: %s: want %s", quote(args[0]), orList(names))
 }
 
 // openStudy reads a plan and says where its results are.

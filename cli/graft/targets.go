@@ -11,6 +11,7 @@ import (
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/graph/optim"
+	"graft/internal/spell"
 	"graft/onnx"
 )
 
@@ -21,7 +22,7 @@ func lossFlag(usage string) *cli.StringSliceFlag {
 			for _, v := range values {
 				_, loss := named(v)
 				if !slices.Contains(optim.Losses, loss) {
-					return usagef("", "--loss %s: want %s, or NAME= and one of these", quote(v), orList(optim.Losses))
+					return usagef(spell.Hint(loss, optim.Losses), "--loss %s: want %s, or NAME= and one of these", quote(v), orList(optim.Losses))
 				}
 			}
 			return nil
