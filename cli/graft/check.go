@@ -253,8 +253,29 @@ func record(c *cli.Context, u *ui, o check.Options) error {
 	if err := writeFile(file, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 		return err
 	}
-	u.infof("wrote %s; graft check %s runs it", quote(file), quote(file))
-	return nil
+	u.infof("wrote %s", quote(file))
+	return u.next(nil, "graft check "+inShell(file)+rootFor(file, args[0]))
+}
+
+// rootFor is the flag that lets a check file name a model above its own folder, "" where
+// it needs none.
+func rootFor(file, model string) string {
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return ""
+	}
+	if model, err = filepath.Abs(model); err != nil {
+		return ""
+	}
+	rel, err := filepath.Rel(dir, model)
+	up, root := ".."+string(filepath.Separator), "."
+	for err == nil && strings.HasPrefix(rel, up) {
+		rel, root = rel[len(up):], filepath.Join(root, "..")
+	}
+	if root == "." {
+		return ""
+	}
+	return " --root " + inShell(filepath.Join(filepath.Dir(file), root))
 }
 
 // recordInputs sorts what --input gives by the model's inputs.

@@ -150,7 +150,7 @@ func readRegular(disk durable.FS, path string, most int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("not a file but a %s", kindOf(info.Mode()))
 	case info.Size() > most:
-		return nil, fmt.Errorf("%d bytes, at most %d are read", info.Size(), most)
+		return nil, fmt.Errorf("%s, at most %s are read", size(info.Size()), size(int64(most)))
 	}
 	f, err := disk.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {

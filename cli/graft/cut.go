@@ -56,10 +56,10 @@ func runCut(c *cli.Context) error {
 		return err
 	}
 	out := ports(body, body.GetGraph().GetOutput())
-	return u.result("", map[string]any{"file": path, "outputs": out}, func(w io.Writer) error {
+	return u.next(u.result("", map[string]any{"file": path, "outputs": out}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: up to %s, %s\n", quote(path), quote(tensor), shape(out[0].Shape))
 		return err
-	})
+	}), "graft inspect "+inShell(path))
 }
 
 // cutTensor is the tensor that --after names.

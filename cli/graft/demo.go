@@ -130,7 +130,8 @@ func runDemo(c *cli.Context) error {
 		return err
 	}
 	s := demonstration{path, plot, demoPerClass * 5, d.rest[0].Len(), d.results}
-	return u.result("", s, func(w io.Writer) error { return d.tell(w, path, plot) })
+	return u.next(u.result("", s, func(w io.Writer) error { return d.tell(w, path, plot) }),
+		"graft inspect "+inShell(path), "graft finetune MODEL.onnx PHOTOS/ -o mine.onnx")
 }
 
 // demo is the study in miniature.
@@ -317,9 +318,7 @@ func (d *demo) tell(w io.Writer, path, plot string) error {
 	if err := writeTable(w, []string{"network", ">top-1, %", ">spread"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n\nwrote %s (fine-tuned, read back and checked: %.1f %%) and %s\n\nnext, with your own model and photographs:\n"+
-		"  graft inspect %s\n  graft inspect MODEL.onnx\n  graft finetune MODEL.onnx PHOTOS/ -o mine.onnx\n",
-		d.meaning(), path, d.top1, plot, path)
+	_, err := fmt.Fprintf(w, "\n%s\n\nwrote %s (fine-tuned, read back and checked: %.1f %%) and %s\n", d.meaning(), path, d.top1, plot)
 	return err
 }
 

@@ -110,10 +110,10 @@ func runFeatures(c *cli.Context) error {
 			return err
 		}
 	}
-	return u.result("", map[string]any{"file": c.String("output"), "tensor": e.Tensor, "shape": e.Shape, "images": set.Len()}, func(w io.Writer) error {
+	return u.next(u.result("", map[string]any{"file": c.String("output"), "tensor": e.Tensor, "shape": e.Shape, "images": set.Len()}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: %d images at %s, %s each\n", quote(c.String("output")), set.Len(), quote(e.Tensor), shape(e.Shape))
 		return err
-	})
+	}), "graft data "+inShell(c.String("output")))
 }
 
 // partOf is a part of the data by its name, training by default.
@@ -171,8 +171,13 @@ func makeShards(c *cli.Context, u *ui, e *finetune.Extractor, first, count int, 
 		}
 	}
 	left := len(s.Missing())
-	return u.result("", map[string]any{"folder": dir, "tensor": e.Tensor, "shape": e.Shape, "shards": count, "made": made, "missing": left}, func(w io.Writer) error {
+	shown := u.result("", map[string]any{"folder": dir, "tensor": e.Tensor, "shape": e.Shape, "shards": count, "made": made, "missing": left}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: %d of %d shards are done, %d of them made now\n", quote(dir), count-left, count, made)
 		return err
 	})
+	if left > 0 {
+		return shown
+	}
+	args := c.Args().Slice()
+	return u.next(shown, fmt.Sprintf("graft features %s %s --after %s --join %s -o features.npz", inShell(args[0]), inShell(args[1]), inShell(e.Tensor), inShell(fmt.Sprintf("%s/%d", dir, count))))
 }

@@ -29,7 +29,7 @@ for each of several columns trains several heads on one body.`,
   graft finetune squeezenet.onnx photos/ -o mine.onnx
   graft finetune resnet.onnx photos.zip -o mine.onnx --freeze 0 --epochs 20
   graft finetune resnet.onnx tags.csv -o tags.onnx --loss bce
-  graft finetune net.onnx pets.csv -o pets.onnx --head kind=linear --head hue=linear`,
+  graft finetune m.onnx pets.csv -o p.onnx --head kind=linear --head hue=linear`,
 		Flags:  recipeFlags(),
 		Action: runFinetune,
 	}
@@ -176,7 +176,7 @@ func (t *trainingView) finish(c *cli.Context, args []string, was *onnx.ModelProt
 	for _, e := range records {
 		s.Epochs = append(s.Epochs, epochRecord(e))
 	}
-	return u.result("", s, s.write)
+	return u.next(u.result("", s, s.write), "graft predict "+inShell(path)+" PHOTO.jpg", "graft eval "+inShell(path)+" "+inShell(args[1]))
 }
 
 // prove reads the written model back and holds it against the training.

@@ -78,9 +78,7 @@ func (s finetuned) write(w io.Writer) error {
 	}
 	rows = append(rows,
 		[]string{"proof", proof},
-		[]string{"report", s.Report},
-		[]string{"try it", "graft predict " + s.Output + " PHOTO.jpg"},
-		[]string{"measure", "graft eval " + s.Output + " DATA"})
+		[]string{"report", s.Report})
 	return writeTable(w, nil, rows)
 }
 

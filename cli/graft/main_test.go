@@ -117,6 +117,7 @@ func probeVerb() *cli.Command {
 		&cli.BoolFlag{Name: "wait", Usage: "wait for the context to end"},
 		&cli.BoolFlag{Name: "stubborn", Usage: "wait and ignore the context"},
 		&cli.BoolFlag{Name: "stages", Usage: "talk"},
+		&cli.BoolFlag{Name: "slow", Usage: "take two seconds for the stages"},
 	)
 	return v
 }
@@ -152,6 +153,9 @@ func runProbe(c *cli.Context) error {
 		u.infof("reading %s", quote(args[0]))
 		p := u.progress("stage 1/2", 10, "images")
 		for range 10 {
+			if c.Bool("slow") {
+				time.Sleep(200 * time.Millisecond)
+			}
 			p.add(1)
 		}
 		p.done()

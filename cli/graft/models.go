@@ -184,7 +184,7 @@ func pullModels(c *cli.Context, u *ui, cache models.Cache, names []string) error
 				return err
 			}
 		} else {
-			p := u.progress("pulling "+e.Name, int(e.Bytes), "bytes")
+			p := u.progress("pulling "+e.Name, int(e.Bytes), bytesUnit)
 			_, err := cache.Pull(c.Context, e, func(have int64) { p.add(int(have) - p.n) })
 			p.done()
 			if err != nil {
@@ -197,13 +197,13 @@ func pullModels(c *cli.Context, u *ui, cache models.Cache, names []string) error
 		}
 		all = append(all, k)
 	}
-	return u.result("", all, func(w io.Writer) error {
+	return u.next(u.result("", all, func(w io.Writer) error {
 		var rows [][]string
 		for _, k := range all {
 			rows = append(rows, []string{k.Name, k.Path})
 		}
 		return writeTable(w, nil, rows)
-	})
+	}), "graft finetune "+names[0]+" PHOTOS/ -o mine.onnx")
 }
 
 // cachedModel is the model of that name in the cache; nil where the catalogue knows no

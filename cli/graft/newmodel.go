@@ -66,8 +66,8 @@ func newModel(c *cli.Context, u *ui, names []string) error {
 			made.Architecture = a
 		}
 	}
-	return u.result("", made, func(w io.Writer) error {
+	return u.next(u.result("", made, func(w io.Writer) error {
 		return writeTable(w, nil, [][]string{{"wrote", path}, {"network", made.Name + ", " + made.About}, {"parameters", count(int64(made.Params))},
 			{"cost", macs(int64(made.MACs))}, {"cut points", count(int64(made.CutPoints))}})
-	})
+	}), "graft finetune "+inShell(path)+" PHOTOS/ --after 0 --head redraw -o mine.onnx")
 }

@@ -132,7 +132,7 @@ func (t *trainingView) record(r *finetune.Result, proof *finetune.Proof, d *data
 	for _, ch := range changes {
 		run.Changes = append(run.Changes, report.Change{Layer: strconv.Itoa(ch.Layer) + " " + ch.Tensor, Share: ch.Share})
 	}
-	run.Commands = []string{"graft predict " + output + " PHOTO.jpg", "graft eval " + output + " " + args[1]}
+	run.Commands = []string{"graft predict " + inShell(output) + " PHOTO.jpg", "graft eval " + inShell(output) + " " + inShell(args[1])}
 	return run, err
 }
 

@@ -41,5 +41,6 @@ func writeJob(c *cli.Context, u *ui, path string) error {
 	if out == "" {
 		return write(u.out)
 	}
-	return writeFile(out, write)
+	submit := map[string]string{"slurm": "sh ", "kubernetes": "kubectl apply -f "}[c.Args().First()]
+	return u.next(writeFile(out, write), submit+inShell(out))
 }

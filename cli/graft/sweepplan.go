@@ -52,7 +52,7 @@ func planSweep(c *cli.Context, u *ui, path string) error {
 			return err
 		}
 	}
-	return u.result("", p, func(w io.Writer) error {
+	return u.next(u.result("", p, func(w io.Writer) error {
 		r := p.Recipe
 		rows := [][]string{{"wrote", out}, {"network", fmt.Sprintf("%s, %d layers, %s, %s parameters", o.name(), p.Network.Depth, macs(int64(p.Network.MACs)), count(int64(p.Network.Params)))},
 			{"networks to train", fmt.Sprint(len(p.Cells))}}
@@ -65,7 +65,7 @@ func planSweep(c *cli.Context, u *ui, path string) error {
 			rows = append(rows, []string{"recipe", fmt.Sprintf("%d epochs, batches of %d, %s at %g, %s", r.Epochs, r.Batch, r.Optimizer, r.LR, r.Schedule)})
 		}
 		return writeTable(w, nil, rows)
-	})
+	}), "graft sweep run "+inShell(out))
 }
 
 // sweepOptions reads the flags of sweep plan; dir is the plan's folder, which its paths

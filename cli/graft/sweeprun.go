@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -54,7 +54,7 @@ func runCells(c *cli.Context, u *ui, path string) error {
 			case r.Failed != "":
 				u.warnf("%s: %s", x.ID, r.Failed)
 			default:
-				u.debugf("%s: top-1 %s after %d epochs, %s", x.ID, percent(r.Last), len(r.Epochs), seconds(time.Duration(r.Made.Seconds*float64(time.Second))))
+				u.debugf("%s: top-1 %s after %d epochs, %s", x.ID, percent(r.Last), len(r.Epochs), ofSeconds(r.Made.Seconds))
 			}
 			done++
 			count(x, epochs)
@@ -62,7 +62,7 @@ func runCells(c *cli.Context, u *ui, path string) error {
 		OnEpoch: func(x sweep.Cell, e finetune.Epoch) {
 			mu.Lock()
 			defer mu.Unlock()
-			u.debugf("%s: epoch %d: loss %.4f, top-1 %s, %.1f s", x.ID, e.N, e.TrainLoss, percent(e.ValScore), e.Seconds)
+			u.debugf("%s: epoch %d: loss %.4f, top-1 %s, %s", x.ID, e.N, e.TrainLoss, percent(e.ValScore), ofSeconds(e.Seconds))
 			if unit == "epochs" {
 				count(x, e.N)
 			}
@@ -74,10 +74,14 @@ func runCells(c *cli.Context, u *ui, path string) error {
 	if err := s.Run(c.Context, cells, o); err != nil {
 		return err
 	}
-	return u.result("", map[string]int{"networks": len(cells), "done": done}, func(w io.Writer) error {
+	shown := u.result("", map[string]int{"networks": len(cells), "done": done}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%d of %d networks are done\n", done, len(cells))
 		return err
 	})
+	if done < len(s.Plan.Cells) {
+		return shown
+	}
+	return u.next(shown, "graft sweep report "+inShell(path)+" -o "+inShell(filepath.Join(filepath.Dir(path), "report")))
 }
 
 // chosenCells are those that --stage, --shard and --cell leave.

@@ -114,5 +114,8 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// ofSeconds is seconds of a number of them.
+func ofSeconds(s float64) string { return seconds(time.Duration(s * float64(time.Second))) }
+
 // percent writes a share of one: 0.9216 is 92.2 %.
 func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }

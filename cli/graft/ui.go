@@ -4,6 +4,7 @@ package main
 //
 //   - stdout carries the result and nothing else, so it can be piped. Messages
 //     and progress go to stderr.
+//   - What makes something ends in the next commands to type, a line "next: " each.
 //   - A failure is one line, "graft: error: " and where, what, got and want,
 //     then at most one line "graft: hint: " with the next thing to type.
 //     A warning is one line, "graft: warning: ". Nothing follows a failure.
@@ -12,8 +13,12 @@ package main
 //   - Names that come from files or arguments are quoted, escaped and cut at
 //     maxName; a line is cut at maxLine. No byte of a file reaches the
 //     terminal unescaped.
-//   - There are no colours. Bars appear only where stderr is a terminal;
-//     elsewhere the same news comes as a plain line now and then.
+//   - The words error, warning and hint are coloured where stderr is a terminal:
+//     not with NO_COLOR or TERM=dumb, and elsewhere too with CLICOLOR_FORCE.
+//     Nothing else is, and no colour carries a meaning of its own.
+//   - Bars appear only where stderr is a terminal and nothing says CI; elsewhere
+//     the same news comes as a plain line now and then.
+//   - Times, sizes, counts and rates are written as table.go does.
 //   - -q leaves warnings and failures; -v adds details.
 
 import (
@@ -24,6 +29,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
@@ -48,10 +54,15 @@ type ui struct {
 func newUI(c *cli.Context) *ui {
 	u := &ui{out: c.App.Writer, err: c.App.ErrWriter,
 		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), json: c.Bool("json")}
-	if f, ok := u.err.(*os.File); ok {
-		u.terminal = term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
-	}
+	ci := os.Getenv("CI")
+	u.terminal = isTerminal(u.err) && (ci == "" || ci == "false")
 	return u
+}
+
+// isTerminal reports whether w is one that does what it is told.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 // infof tells what is going on, unless -q.
@@ -69,11 +80,33 @@ func (u *ui) debugf(format string, args ...any) {
 }
 
 // warnf tells of something that does not stop the verb but needs attention.
-func (u *ui) warnf(format string, args ...any) { u.line("graft: warning: ", format, args...) }
+func (u *ui) warnf(format string, args ...any) { u.line("warning", format, args...) }
 
-func (u *ui) line(prefix, format string, args ...any) {
+func (u *ui) line(label, format string, args ...any) {
 	u.bar.hide()
-	writeLine(u.err, prefix+fmt.Sprintf(format, args...))
+	writeLine(u.err, label, fmt.Sprintf(format, args...))
+}
+
+// next passes err on; where there is none it shows what to type next.
+func (u *ui) next(err error, commands ...string) error {
+	if err != nil {
+		return err
+	}
+	for _, c := range commands {
+		u.infof("next: %s", c)
+	}
+	return nil
+}
+
+// inShell is an argument as a shell takes it.
+func inShell(s string) string {
+	plain := func(r rune) bool {
+		return r > 127 || strings.ContainsRune("%+,-./:=@_~", r) || unicode.IsDigit(r) || unicode.IsLetter(r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // result writes what the verb was asked for, to the file path or, where path
@@ -118,15 +151,36 @@ func usagef(hint, format string, args ...any) error {
 
 // showError writes err as one line and its hint, if it has one, as a second.
 func showError(w io.Writer, err error) {
-	writeLine(w, "graft: error: "+strings.ReplaceAll(err.Error(), "\n", "; "))
+	writeLine(w, "error", strings.ReplaceAll(err.Error(), "\n", "; "))
 	var h interface{ Hint() string }
 	if errors.As(err, &h) && h.Hint() != "" {
-		writeLine(w, "graft: hint: "+h.Hint())
+		writeLine(w, "hint", h.Hint())
 	}
 }
 
-func writeLine(w io.Writer, s string) {
-	io.WriteString(w, cut(escape(s), maxLine)+"\n")
+// labels are what a line of graft's own begins with, and their colours.
+var labels = map[string]string{"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "hint": "\x1b[1;36m"}
+
+// writeLine writes a message, under a label or under none.
+func writeLine(w io.Writer, label, s string) {
+	if label != "" {
+		s = "graft: " + label + ": " + s
+	}
+	s = cut(escape(s), maxLine)
+	if label != "" && coloured(w) {
+		s = strings.Replace(s, label+":", labels[label]+label+":\x1b[0m", 1)
+	}
+	io.WriteString(w, s+"\n")
+}
+
+// coloured reports whether what is written to w may have colours: <https://no-color.org>,
+// <https://bixense.com/clicolors>.
+func coloured(w io.Writer) bool {
+	if os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	force := os.Getenv("CLICOLOR_FORCE")
+	return force != "" && force != "0" || isTerminal(w)
 }
 
 // quote makes a name from a file or an argument fit to be shown in a message.
