@@ -14,7 +14,7 @@ func diffVerb() *cli.Command {
 		Name:      "diff",
 		Category:  groupVerify,
 		Usage:     "show in what two models differ, and by how much",
-		ArgsUsage: "A B [flags]",
+		ArgsUsage: "A.onnx B.onnx [flags]",
 		Description: `
 Compares versions, metadata, inputs, outputs and nodes, and the tensors by value.
 Nodes are matched by the tensor that they compute, tensors by name. What models

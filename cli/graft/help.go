@@ -33,11 +33,13 @@ func printHelp(w io.Writer, _ string, data any) {
 	io.WriteString(w, b.String())
 }
 
+const aboutGraft = "graft cuts a pretrained ONNX convnet after layer n, grafts a new head onto what is left, " +
+	"trains it on your images, and writes a standard ONNX model."
+
 // frontPage fits a screen of 80 columns and 24 lines.
 func frontPage(b *strings.Builder, verbs []*cli.Command) {
-	b.WriteString(`graft cuts a pretrained ONNX convnet after layer n, grafts a new head onto what
-is left, trains it on your images, and writes a standard ONNX model.
-
+	fill(b, "", 0, aboutGraft)
+	b.WriteString(`
   graft demo                                        the whole job, offline
   graft finetune MODEL.onnx PHOTOS/ -o mine.onnx    a folder of photos per class
 

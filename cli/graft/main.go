@@ -22,6 +22,19 @@ const (
 	exitUsage  = 2
 )
 
+// exitStatuses are what the manual says of them.
+var exitStatuses = []struct {
+	status  int
+	meaning string
+}{
+	{exitDone, "it is done"},
+	{exitFailed, "it was refused or has failed, a failed check too; no output file is left behind"},
+	{exitUsage, "the command line is wrong: an unknown verb or flag, a missing or malformed value"},
+	{128 + int(syscall.SIGHUP), "the terminal was closed (SIGHUP)"},
+	{128 + int(syscall.SIGINT), "interrupted by Ctrl-C (SIGINT); a training goes on by graft finetune --resume"},
+	{128 + int(syscall.SIGTERM), "terminated (SIGTERM); as for an interrupt"},
+}
+
 // verbs is the command line of graft, in the order of its front page.
 func verbs() []*cli.Command {
 	return append([]*cli.Command{
@@ -40,11 +53,13 @@ func verbs() []*cli.Command {
 		featuresVerb(),
 		modelsVerb(),
 		sweepVerb(),
-	}, testOnlyVerbs...)
+		completionVerb(),
+		manVerb(),
+	}, testOnlyVerbs()...)
 }
 
 // testOnlyVerbs lets the tests drive the real main with a verb that needs no model.
-var testOnlyVerbs []*cli.Command
+var testOnlyVerbs = func() []*cli.Command { return nil }
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))

@@ -23,7 +23,7 @@ import (
 
 // TestMain makes "graft" in the scripts the real main, with one more verb.
 func TestMain(m *testing.M) {
-	testOnlyVerbs = []*cli.Command{probeVerb()}
+	testOnlyVerbs = func() []*cli.Command { return []*cli.Command{probeVerb()} }
 	testscript.Main(m, map[string]func(){"graft": main})
 }
 

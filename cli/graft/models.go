@@ -22,7 +22,7 @@ func modelsVerb() *cli.Command {
 		Name:      "models",
 		Category:  groupMake,
 		Usage:     "list and download pretrained networks; make new ones",
-		ArgsUsage: "list|show|pull|new [NAME...] [flags]",
+		ArgsUsage: "list|show|pull|new [NETWORK...] [flags]",
 		Description: `
 list shows the catalogue, show one network's source, licence and preprocessing,
 and pull downloads into the cache: what has a network's name there has the right
@@ -30,7 +30,7 @@ sha256, and is checked again each time it is used. Every verb takes a pulled
 network by its name and knows its preprocessing. An interrupted pull goes on
 where it stopped. No other verb uses the network.
 
-new writes an untrained network with random weights: ` + architectureNames() + `.`,
+new writes an untrained network with random weights: ` + strings.Join(architectures(), ", ") + `.`,
 		UsageText: `
   graft models list
   graft models pull resnet18-v1-7

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,13 +10,13 @@ import (
 	"graft/onnx"
 )
 
-// architectureNames lists what models new makes.
-func architectureNames() string {
+// architectures lists what models new makes.
+func architectures() []string {
 	var names []string
 	for _, a := range models.Architectures {
 		names = append(names, a.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // madeModel is what models new tells, as --json gives it.

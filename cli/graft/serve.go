@@ -24,7 +24,7 @@ func serveVerb() *cli.Command {
 		Name:      "serve",
 		Category:  groupUse,
 		Usage:     "try models and watch runs on a local page; answer requests",
-		ArgsUsage: "[MODEL|RUN FOLDER]... [flags]",
+		ArgsUsage: "[MODEL|RUN]... [flags]",
 		UsageText: `
   graft serve                      the runs in runs/ and what they have made
   graft serve mine.onnx            drop photographs on it in the browser

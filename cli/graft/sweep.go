@@ -17,7 +17,7 @@ func sweepVerb() *cli.Command {
 		Name:      "sweep",
 		Category:  groupMake,
 		Usage:     "measure how transferable each layer of a network is",
-		ArgsUsage: "plan DATA | run|status|gather|report|slurm|kubernetes PLAN",
+		ArgsUsage: "plan|run|status|gather|report|slurm|kubernetes DATA|PLAN",
 		Description: `
 The study of Yosinski et al. 2014 on your data: networks learn one half of the
 classes (baseA, baseB), then their first n layers are copied, frozen or not, to
@@ -45,7 +45,7 @@ SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX.`,
 
 func sweepFlags() []cli.Flag {
 	flags := section("plan: what is measured",
-		&cli.StringFlag{Name: "arch", Usage: "`NAME` train this network: " + architectureNames(), DefaultText: "caffenet-32"},
+		word("arch", "train this network", "caffenet-32", architectures()...),
 		&cli.StringFlag{Name: "model", Usage: "`MODEL` copy the layers of this pretrained network", TakesFile: true},
 		&cli.StringFlag{Name: "head", Usage: "`linear|mlp:H1,H2|redraw` with --model: what comes above the cut", DefaultText: "linear"},
 		whole("splits", 0, 0, "`N` divide the classes at random N times; with --model and --val: validation parts", "1, 0 with --half-a"),
