@@ -10,7 +10,7 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module
+.PHONY: help build test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module docs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ generate: assembly ## make the assembly, and onnx.pb.go from onnx.proto; the lat
 	@command -v protoc >/dev/null || { echo 'make generate needs protoc, of github.com/protocolbuffers/protobuf' >&2; exit 1; }
 	@command -v protoc-gen-go >/dev/null || { echo 'make generate needs: go install google.golang.org/protobuf/cmd/protoc-gen-go' >&2; exit 1; }
 	$(GO) generate ./onnx
+
+docs: ## write docs/reference anew from the code
+	CGO_ENABLED=0 $(GO) test ./cli/graft -run TestReference -update
 
 lint: ## check formatting and run go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || echo .)); \

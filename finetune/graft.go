@@ -289,12 +289,21 @@ func (p *Plan) chooseResize(train *data.Set) ([]Choice, error) {
 		short[len(short)/2], usual)}}, pre.Check()
 }
 
-// Metadata keys.
-const (
-	LabelsKey  = "graft.labels"  // JSON list of class names, or of those of all outputs
-	InputKey   = "graft.input"   // JSON of data.Preprocess
-	LineageKey = "graft.lineage" // JSON list of what made the model, oldest first
-)
+// LabelsKey is the metadata key of the names of the classes, labels or numbers: a JSON list
+// of strings in the order of the output's columns; those of several heads follow each other.
+const LabelsKey = "graft.labels"
+
+// InputKey is the metadata key of how a picture becomes the input: the JSON of a
+// [data.Preprocess]. "size" is [height, width] in pixels; "mean" and "std" are in pixel units,
+// 0 to 255, a number for each channel; "channels" is rgb, bgr or gray, "layout" nchw or nhwc;
+// "resize" is what the short side is scaled to before the centre crop, in pixels.
+const InputKey = "graft.input"
+
+// LineageKey is the metadata key of what made the model: a JSON list of objects, the oldest
+// first. "tool" says what each was. A training adds where it cut and froze, its head, how
+// many tensors learnt, optimizer, rate, epochs, batch size, schedule and seed; a download its
+// file, sha256 and licence.
+const LineageKey = "graft.lineage"
 
 // StoredPreprocess reads the preprocessing that a model carries.
 func StoredPreprocess(m *onnx.ModelProto) (data.Preprocess, error) {

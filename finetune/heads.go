@@ -231,8 +231,10 @@ func (p *Plan) lastGemm(h Head) (weight, bias string) {
 	return "", ""
 }
 
-// HeadsKey is the metadata key of the heads of a model, as JSON: of those that do more
-// than tell classes apart.
+// HeadsKey is the metadata key of what each output tells, where that is more than one class
+// among some: a JSON list of objects. "name" is the head's column in the data, "" for an only
+// one; "kind" is class, labels or values; "classes" are the names of the output's columns;
+// "output" is its tensor, [N,columns], logits of classes or labels, or numbers.
 const HeadsKey = "graft.heads"
 
 // StoredHeads reads the heads that a model carries; without them it tells apart as many

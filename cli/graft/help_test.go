@@ -128,7 +128,7 @@ func TestExamplesOfPages(t *testing.T) {
 				}
 				code := fenced || strings.HasPrefix(line, "    ")
 				line = strings.TrimPrefix(strings.TrimSpace(line), "./")
-				if !code || !strings.HasPrefix(line, "graft ") || strings.ContainsAny(line, "…|`$\"'\\") {
+				if !code || !strings.HasPrefix(line, "graft ") || strings.ContainsAny(line, "…|`$\"'\\[") {
 					continue // prose, or more than one command
 				}
 				found++

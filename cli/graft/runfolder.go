@@ -36,6 +36,31 @@ func (r *runFolder) fs() durable.FS {
 	return r.disk
 }
 
+// A runFile is what may lie in a run folder.
+type runFile struct {
+	name      string // or a pattern of names
+	about     string
+	beginning bool // it is there before the first checkpoint
+}
+
+// runFiles are what a run writes; beginning anew removes them.
+var runFiles = []runFile{
+	{"args.yaml", "the model, the data and the flags that were given; --config takes it", true},
+	{manifestFile, "the checksum, the label and the name of every image, by which --resume knows the data again", true},
+	{"log.jsonl", "a line for every step: step, epoch, loss, lr and time", true},
+	{foldsFile, "with --folds: the score of every fold", true},
+	{"results.csv", "a line for every epoch: losses, scores, rate, seconds", false},
+	{checkpointFolder, "the newest two checkpoints, step-N.ckpt: weights, optimizer and position, with a checksum", false},
+	{"best.onnx", "the best model by validation, the last one without; -o has the same", false},
+	{"last.onnx", "the model as the training left it", false},
+	{"*.onnx.*.data", "the weights of a model of more than 2 GB, beside it", false},
+	{"report.html", "the course of the training, its mistakes and what the network saw, on one page", false},
+	{"curves.png", "loss and score over the epochs", false},
+	{"*.png", "the pictures of the report", false},
+	{"*.svg", "the same, to be scaled", false},
+	{"events.out.tfevents.*", "with --tensorboard: the same curves for TensorBoard", false},
+}
+
 // lockFile holds the lock, and who has it for messages.
 const lockFile = ".lock"
 
@@ -67,7 +92,9 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 			return nil, hinted{fmt.Errorf("run folder %s: it holds %s already", quote(r.dir), quote(names[0])),
 				"go on with it by --resume, begin anew in it by --overwrite, or give --run another name"}
 		}
-		sweeps = append(sweeps, "args.yaml", "results.csv", "log.jsonl", "data.sha256", foldsFile, "*.onnx", "*.data", "*.png", "*.svg", "*.html", "events.out.*", "checkpoints")
+		for _, f := range runFiles {
+			sweeps = append(sweeps, f.name)
+		}
 	}
 	if err := r.sweep(sweeps...); err != nil {
 		return nil, err
@@ -145,16 +172,15 @@ func (r *runFolder) unlock() {
 	}
 }
 
-// beginnings are the files of a run that has not come to its first checkpoint.
-var beginnings = []string{"args.yaml", manifestFile, "log.jsonl", foldsFile}
-
 // close ends the process's use of the folder, and takes it away again where this process
 // has made it and nothing came of it but that.
 func (r *runFolder) close() {
 	if r.log != nil {
 		r.log.close()
 	}
-	came := func(name string) bool { return !slices.Contains(beginnings, name) }
+	came := func(name string) bool {
+		return !slices.ContainsFunc(runFiles, func(f runFile) bool { return f.beginning && f.name == name })
+	}
 	if r.made && !r.keep && !slices.ContainsFunc(r.contents(), came) {
 		os.RemoveAll(r.dir)
 		os.Remove(filepath.Dir(r.dir)) // runs/, if nothing else is in it
