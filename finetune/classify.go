@@ -29,12 +29,12 @@ type Classifier struct {
 type ClassifierConfig struct {
 	Preprocess *data.Preprocess // nil: what the model says
 	Data       *data.Set        // what will be classified, if it may be float32 arrays
-	Output     string
-	Batch      int // 32
-	Threads    int
-	Workers    int
-	MaxMemory  int64 // of the program, in bytes; 0: three quarters of the machine's
-	Exact      bool  // see graph.Options
+	Output     string           // of a model with several; "" all of them
+	Batch      int              // 32
+	Threads    int              // of the kernels; 0 all cores
+	Workers    int              // that decode images; 0 one a core
+	MaxMemory  int64            // of the program, in bytes; 0: three quarters of the machine's
+	Exact      bool             // see graph.Options
 }
 
 // NewClassifier compiles a model for classifying images. Close it after use.

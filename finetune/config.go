@@ -20,7 +20,7 @@ type Config struct {
 	// "" is the last cut point before the final layer; "0", with Head "redraw", keeps
 	// no layer: the network is trained from scratch.
 	After           string
-	AllowPartialCut bool
+	AllowPartialCut bool   // take a tensor that some path leads past, and lose that path
 	Output          string // of a model with several; "" its only one
 	Float32         bool   // widen a model in float16 or bfloat16, which else is written as it was
 
@@ -64,7 +64,7 @@ type Config struct {
 	LabelSmoothing float64 // share of a label that all classes divide; with Optimizer.Name "" chosen, None is none
 	ClassWeights   string  // "none" or "balanced": classes weigh equally in the loss
 	Sampling       string  // "shuffle", "sequential", or "balanced": classes are drawn equally often
-	Seed           uint64
+	Seed           uint64  // of all that is random: weights, order, views, Dropout
 
 	// Preprocess is how images become inputs; nil means what the model's metadata say.
 	// Its Height and Width change the network's input size; 0 leaves that. Arrays of
@@ -89,7 +89,8 @@ type Config struct {
 	Progress func(stage string, done, total int)
 	// OnPlan is told what will be trained, before it is.
 	OnPlan func(*Plan)
-	// OnStep is told each finished step, OnEpoch each finished epoch.
+	// OnStep is told each finished step, OnEpoch each finished epoch; the training waits
+	// for them.
 	OnStep  func(Step)
 	OnEpoch func(Epoch)
 
@@ -119,17 +120,17 @@ type Step struct {
 	N     uint64 // from 1, over the whole training
 	Epoch int    // from 1
 	Loss  float64
-	LR    float64
+	LR    float64 // of the head
 }
 
 // Epoch is the record of one pass over the training images. What was not measured is NaN.
 type Epoch struct {
-	N          int // from 1
-	TrainLoss  float64
+	N          int     // from 1
+	TrainLoss  float64 // the mean over the images, as they were varied
 	TrainScore float64 // by Plan.Metric, during training; of classes alone
 	ValLoss    float64
-	ValScore   float64
-	LR         float64
+	ValScore   float64 // by Plan.Metric
+	LR         float64 // of the head, in the last step
 	Seconds    float64
 	Best       bool // the best so far by validation
 }

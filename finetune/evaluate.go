@@ -114,6 +114,8 @@ func (e *Evaluation) MarshalJSON() ([]byte, error) {
 // surest come first. Where not one class is guessed they are the n of the greatest loss,
 // and of the least.
 func (e *Evaluation) Wrong(n int) []Judged { return e.surest(n, false) }
+
+// Right is the other side of Wrong: the surest right answers, or those of the least loss.
 func (e *Evaluation) Right(n int) []Judged { return e.surest(n, true) }
 
 func (e *Evaluation) surest(n int, right bool) []Judged {

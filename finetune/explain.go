@@ -22,9 +22,9 @@ type ExplainerConfig struct {
 	At         string
 	Preprocess *data.Preprocess // nil: what the model says
 	Data       *data.Set        // what will be explained, if it may be float32 arrays
-	Output     string
-	Threads    int
-	MaxMemory  int64 // of each of its programs, in bytes; 0: three quarters of the machine's
+	Output     string           // of a model with several; "" its only one
+	Threads    int              // of the kernels; 0 all cores
+	MaxMemory  int64            // of each of its programs, in bytes; 0: three quarters of the machine's
 }
 
 // Explainer finds which part of an image speaks for a class: Grad-CAM of Selvaraju et al.

@@ -11,16 +11,16 @@ import (
 // ExtractorConfig says which features an Extractor computes, and how. Zero fields are
 // defaults.
 type ExtractorConfig struct {
-	After           string // as Config.After
-	AllowPartialCut bool
-	Output          string
+	After           string           // as Config.After
+	AllowPartialCut bool             // as Config.AllowPartialCut
+	Output          string           // of a model with several; "" its only one
 	Preprocess      *data.Preprocess // nil: what the model says
 	Data            *data.Set        // what will be read, if it may be float32 arrays
 	Batch           int              // 32
-	Threads         int
-	Workers         int
-	MaxMemory       int64 // of the program, in bytes; 0: three quarters of the machine's
-	Exact           bool  // see graph.Options
+	Threads         int              // of the kernels; 0 all cores
+	Workers         int              // that decode images; 0 one a core
+	MaxMemory       int64            // of the program, in bytes; 0: three quarters of the machine's
+	Exact           bool             // see graph.Options
 }
 
 // Extractor computes what a model makes of images at a cut point.

@@ -14,10 +14,10 @@ type Head struct {
 	// Name begins the names of its nodes and tensors; "" is "head". The last one's output
 	// is "NAME.logits".
 	Name    string
-	Classes int
+	Classes int     // columns of its output
 	Hidden  []int   // widths of the hidden layers; none makes a linear head
 	Dropout float64 // before the last Gemm, in training
-	Seed    uint64
+	Seed    uint64  // its weights are drawn from
 }
 
 // AddHead appends a head to a model's only output: after a global average where

@@ -17,18 +17,18 @@ import (
 
 // Config says what a Server offers. Zero fields are defaults.
 type Config struct {
-	Models []Model
+	Models []Model  // to try
 	Runs   []string // run folders
 	Folder string   // holds run folders, and is looked at anew each time; it may be absent
 	// Open reads the model of a run; nil: runs have none to try.
 	Open func(path string) (*onnx.ModelProto, error)
 
-	Hosts     []string // names besides localhost that a request's Host may give
-	Public    bool     // listens beyond this machine: any address is a Host
-	Version   string   // of graft
-	Threads   int      // of a computation; 0: all cores
-	MaxMemory int64    // of a program, in bytes; 0: three quarters of the machine's
-	Limits    Limits
+	Hosts     []string          // names besides localhost that a request's Host may give
+	Public    bool              // listens beyond this machine: any address is a Host
+	Version   string            // of graft
+	Threads   int               // of a computation; 0: all cores
+	MaxMemory int64             // of a program, in bytes; 0: three quarters of the machine's
+	Limits    Limits            // of requests; zero fields have defaults
 	Log       func(line string) // of requests that were refused, and others; nil: none
 }
 

@@ -43,9 +43,9 @@ const (
 
 // CheckOptions say what data are compared with.
 type CheckOptions struct {
-	Height, Width int // the network's input; 0 where it is not known
-	Workers       int // 0: one a core
-	Progress      func(done, total int)
+	Height, Width int                   // the network's input; 0 where it is not known
+	Workers       int                   // 0: one a core
+	Progress      func(done, total int) // is told of each example; nil: nobody is
 }
 
 // Check looks at every example of the data and says what is wrong with them; nothing is

@@ -22,23 +22,23 @@ type Options struct {
 	// Network: an architecture of package models for pictures of Size, or a pretrained
 	// model with its path and bytes, which makes the practical form.
 	Architecture string
-	Size         int
-	Model        *onnx.ModelProto
-	ModelPath    string
-	ModelSHA256  string
-	Head         string // of the practical form, "linear"; the study's is "redraw"
+	Size         int              // in pixels; 0: the architecture's own
+	Model        *onnx.ModelProto // pretrained; nil: an architecture
+	ModelPath    string           // seen from the plan's folder
+	ModelSHA256  string           // of its file, in hexadecimal
+	Head         string           // of the practical form, "linear"; the study's is "redraw"
 
-	Splits     int         // random divisions into halves; 1, none where Halves are given. In the practical form, validation parts
-	Halves     [2][]string // class names of a given division A, B: the dissimilar split
-	Layers     []int       // n; all
-	Treatments []string    // labels; nil all of Labels
-	Repeats    int         // networks of each kind in each split; 1
-	Controls   int         // networks of each kind on all classes: random filters, fewer pictures; 1
-	PerClass   []int       // pictures a class of bases on all classes that learn from fewer of them
-	Val        float64     // share of the training data to validate on, where they have no part for it
-	Preprocess *data.Preprocess
-	Recipe     Recipe
-	Seed       uint64
+	Splits     int              // random divisions into halves; 1, none where Halves are given. In the practical form, validation parts
+	Halves     [2][]string      // class names of a given division A, B: the dissimilar split
+	Layers     []int            // n; all
+	Treatments []string         // labels; nil all of Labels
+	Repeats    int              // networks of each kind in each split; 1
+	Controls   int              // networks of each kind on all classes: random filters, fewer pictures; 1
+	PerClass   []int            // pictures a class of bases on all classes that learn from fewer of them
+	Val        float64          // share of the training data to validate on, where they have no part for it
+	Preprocess *data.Preprocess // of pictures; nil what the network says
+	Recipe     Recipe           // how every cell is trained; the study's is Paper
+	Seed       uint64           // of the divisions, and of each cell's own seed
 }
 
 // Labels are the treatments that a study has.

@@ -50,7 +50,8 @@ type Network struct {
 	Params       int    `json:"params"`
 }
 
-// Recipe is how every cell is trained. Where a field is left out finetune.Train chooses.
+// Recipe is how every cell is trained: its fields are those of [finetune.Config] and
+// [optim.Settings]. Where one is left out finetune.Train chooses.
 type Recipe struct {
 	Epochs       int      `json:"epochs,omitempty"`
 	Batch        int      `json:"batch_size,omitempty"`

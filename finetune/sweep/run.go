@@ -17,10 +17,10 @@ type RunOptions struct {
 	// refused.
 	Wait time.Duration // longest; 0 none
 
-	OnCell  func(c Cell, r *Result) // a cell is done; called by one goroutine at a time
-	OnEpoch func(c Cell, e finetune.Epoch)
-	OnAgain func(s State) // a result is not taken: the cell is run again
-	Version string        // of graft, for the results
+	OnCell  func(c Cell, r *Result)        // a cell is done; called by one goroutine at a time
+	OnEpoch func(c Cell, e finetune.Epoch) // an epoch of one is; called by several
+	OnAgain func(s State)                  // a result is not taken: the cell is run again
+	Version string                         // of graft, for the results
 }
 
 // Stages divide a plan's cells by what must be done before.

@@ -32,8 +32,10 @@ func estimate(values []float64) Estimate {
 	return e
 }
 
-// Above and Below say whether the whole interval lies on one side of 0.
+// Above reports whether the whole interval lies above 0.
 func (e Estimate) Above() bool { return e.Mean-e.Half > 0 }
+
+// Below reports whether the whole interval lies below 0.
 func (e Estimate) Below() bool { return e.Mean+e.Half < 0 }
 
 // Summary is what the networks of one treatment at one n have reached.

@@ -17,8 +17,8 @@ import (
 type Status string
 
 const (
-	Pass        Status = "pass"
-	Fail        Status = "fail"
+	Pass        Status = "pass"        // all that was expected came
+	Fail        Status = "fail"        // something else came; Case.Reason says what
 	Unsupported Status = "unsupported" // graft lacks something the model needs; counts as failed
 )
 

@@ -23,7 +23,7 @@ type Recording struct {
 	Model   string            // path
 	File    string            // the check file that will be written: paths in it start at its folder
 	Inputs  map[string]string // files by input; inputs that are not named are drawn from Seed
-	Seed    uint64
+	Seed    uint64            // of the drawn inputs, as check files have it
 }
 
 // maxInline is the largest output whose values stand in the check file itself.
