@@ -198,3 +198,36 @@ func ExampleExplainer() {
 	// ...             |
 	//                 |
 }
+
+// What the kept layers make of images, for any other use.
+func ExampleExtractor() {
+	m, train, _ := digits()
+	e, err := finetune.NewExtractor(m, finetune.ExtractorConfig{After: "5", Data: train})
+	check(err)
+	defer e.Close()
+	fmt.Println(e.Tensor, e.Shape)
+	images, numbers := 0, 0
+	check(e.Each(context.Background(), train, func(i int, x []float32) error {
+		images, numbers = images+1, len(x)
+		return nil
+	}))
+	fmt.Println(images, "images,", numbers, "numbers each")
+	// Output:
+	// features [32]
+	// 200 images, 32 numbers each
+}
+
+// A head alone is trained and measured.
+func ExampleClassifier_Evaluate() {
+	m, train, val := digits()
+	r, err := finetune.Train(context.Background(), m, train, nil, finetune.Config{Epochs: 20, Freeze: "all", Seed: 1})
+	check(err)
+	k, err := finetune.NewClassifier(r.Last, finetune.ClassifierConfig{Data: val})
+	check(err)
+	defer k.Close()
+	e, err := k.Evaluate(context.Background(), val, nil)
+	check(err)
+	fmt.Println(e.Images, len(e.Classes), e.Top1 > 0.5)
+	// Output:
+	// 200 5 true
+}

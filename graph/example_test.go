@@ -1,7 +1,9 @@
 package graph_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"graft/graph"
 	"graft/graph/optim"
@@ -138,4 +140,60 @@ func ExampleWithChannels() {
 	}
 	fmt.Println(graph.InputSize(rgb))
 	// Output: [3 16 16] <nil>
+}
+
+// A place is a number, a layer or a name; on a branch or misspelt it is refused with a hint.
+func ExampleStructure_Find() {
+	m, err := onnx.ReadFile("../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := graph.Analyse(m, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, place := range []string{"3", "layer:3", "conv3"} {
+		tensor, err := s.Find(place, false)
+		fmt.Println(tensor, err)
+	}
+	_, err = s.Find("con3", false)
+	var graphError *graph.Error
+	if errors.As(err, &graphError) {
+		fmt.Println(err)
+		fmt.Println(graphError.Hint())
+	}
+	// Output:
+	// pool3 <nil>
+	// pool3 <nil>
+	// conv3 <nil>
+	// graph: the model has no layer, tensor or node "con3"
+	// did you mean conv3?
+}
+
+// The layers above a tensor begin anew, and the last one tells other classes apart: the
+// networks of Yosinski et al. 2014.
+func ExampleRedraw() {
+	m, err := onnx.ReadFile("../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fresh, err := graph.Redraw(m, "pool3", 10, 1, graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range []string{"conv3.weight", "conv4.weight"} {
+		was, _ := graph.Constant(m, name)
+		is, _ := graph.Constant(fresh, name)
+		fmt.Println(name, slices.Equal(was, is))
+	}
+	s, err := graph.Analyse(fresh, graph.Options{})
+	fmt.Println(s.OutputShape(), err)
+	// Output:
+	// conv3.weight true
+	// conv4.weight false
+	// [1 10] <nil>
 }

@@ -42,3 +42,18 @@ func ExampleDigits() {
 	//   :.*#. |
 	//   *##*  |
 }
+
+// A network to train from scratch, and one of the catalogue.
+func ExampleNew() {
+	m, err := models.New("convnet6", 3, 32)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(m.GetGraph().GetNode()), onnx.Check(m))
+	e, err := models.Find("squeezenet1.1-7")
+	fmt.Println(e.Licence, e.Classes, err)
+	// Output:
+	// 20 <nil>
+	// Apache-2.0 1000 <nil>
+}

@@ -1,7 +1,10 @@
 package report_test
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	_ "image/png"
 	"math"
 	"os"
 	"strings"
@@ -59,4 +62,19 @@ func ExampleRun_HTML() {
 	// mean_average_precision
 	// classes
 	// true <nil>
+}
+
+// The accuracy over the number of layers that a network took from another task.
+func ExampleTransferCurve() {
+	var png bytes.Buffer
+	err := report.TransferCurve(&png, "From cats to dogs", "n, layers taken over", "top-1, %",
+		[]report.Series{{Name: "frozen", X: []float64{1, 2, 3}, Mean: []float64{92, 93, 75}, Spread: []float64{1, 1, 2}}},
+		[]report.Line{{Name: "from scratch", Mean: 90, Spread: 2}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c, format, err := image.DecodeConfig(&png)
+	fmt.Println(format, c.Width, c.Height, err)
+	// Output: png 1536 960 <nil>
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -147,4 +148,71 @@ func ExampleInfer() {
 	}
 	fmt.Println(y[0].Shape, y[0].Data)
 	// Output: [1 3] [0 0 2]
+}
+
+// In what a fine-tuned model differs from the one it comes from.
+func ExampleDiff() {
+	a, err := onnx.ReadFile("../../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b := onnx.Clone(a)
+	onnx.SetMetadata(b, "graft.labels", `["a","b","c","d","e"]`)
+	changes, err := check.Diff(a, b)
+	for _, c := range changes {
+		fmt.Println(c.Kind, c.Name, c.What)
+	}
+	fmt.Println(err)
+	// Output:
+	// metadata graft.labels ["0","1","2","3","4"] -> ["a","b","c","d","e"]
+	// <nil>
+}
+
+// What a model does now is written down as a check file, which it then passes.
+func ExampleRecord() {
+	dir, err := os.MkdirTemp("", "check")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	model, file := filepath.Join(dir, "base.onnx"), filepath.Join(dir, "base"+check.Suffix)
+	m, err := onnx.ReadFile("../../models/base.onnx")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := onnx.WriteFile(model, m, onnx.WriteOptions{}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	o := check.Options{Tolerance: check.Default, Half: check.Half}
+	f, _, err := check.Record(context.Background(), check.Recording{Options: o, Model: model, File: file})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, err := f.Marshal()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := os.WriteFile(file, text, 0o666); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range check.RunFile(context.Background(), file, o) {
+		fmt.Println(c.Name, c.Status)
+	}
+	// Output:
+	// base/opset pass
+	// base/metadata graft.input pass
+	// base/metadata graft.labels pass
+	// base/metadata graft.lineage pass
+	// base/input input pass
+	// base/output logits pass
+	// base/recorded/logits pass
+	// base/batch pass
+	// base/memory pass
 }
