@@ -229,7 +229,7 @@ func TestReadmeVerbs(t *testing.T) {
 		return names
 	}
 	got := verbs("(?m)^\\| `graft ([a-z]+)", page(t, "README.md"))
-	want := verbs("(?m)^  ([a-z]+)  +[a-z]", string(front))
+	want := verbs("(?m)^(?:[A-Z][a-z]+)? +([a-z]+)  +[a-z]", string(front))
 	if len(want) == 0 || !slices.Equal(got, want) {
 		t.Errorf("README.md has the verbs %v, graft has %v", got, want)
 	}
