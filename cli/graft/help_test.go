@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -87,7 +88,11 @@ func accepted(line string) error {
 	for _, v := range app.Commands {
 		v.Action = func(*cli.Context) error { return nil }
 	}
-	args, err := permute(app.Commands, strings.Fields(strings.TrimPrefix(line, "graft ")))
+	rest, ours := strings.CutPrefix(line, "graft ")
+	if !ours && line != "graft" {
+		return fmt.Errorf("%q is none of graft's", line)
+	}
+	args, err := permute(app.Commands, strings.Fields(rest))
 	if err != nil {
 		return err
 	}

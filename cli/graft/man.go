@@ -18,7 +18,7 @@ func manVerb() *cli.Command {
 		ArgsUsage: "-o DIR",
 		UsageText: `
   graft man -o man1
-  man man1/graft-finetune.1`,
+  graft man -o ~/.local/share/man/man1`,
 		Description: `
 Writes graft.1 and a page graft-VERB.1 for each verb, made of the same text as the
 help. Put them into a folder man1 of your MANPATH.`,
