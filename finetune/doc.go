@@ -5,7 +5,8 @@
 //	ModelProto --Graft--> Plan (the grafted model, what of it learns) --Train--> Result (best and last ModelProto)
 //	Result --Prove--> the written model, read back, does what the training measured
 //	ModelProto --Advise--> which cut point is worth the most; --FindRate--> a learning rate
-//	ModelProto --NewClassifier--> Classifier --Classify, Evaluate--> predictions, scores
+//	ModelProto --NewClassifier--> Classifier --Scores, Evaluate--> predictions, scores
+//	ModelProto --NewExtractor--> what the kept layers make of images; --NewExplainer--> what in an image decided
 //
 // # What is chosen
 //

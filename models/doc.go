@@ -1,8 +1,12 @@
-// Package models holds the network and the data that graft carries inside it: what
-// graft demo runs on, and what an example or a test can use without any file.
+// Package models is where networks come from: the catalogue of known ones and their
+// download, architectures to train from scratch, and the small network and the data that
+// graft carries inside it, which an example or a test can use without any file.
 //
-//	Base    a small network that tells the handwritten digits 0 to 4 apart
-//	Digits  pictures of the digits 5 to 9, which it has never seen
+//	Base          a small network that tells the handwritten digits 0 to 4 apart
+//	Digits        pictures of the digits 5 to 9, which it has never seen
+//	New           an untrained network of one of the Architectures
+//	Find          a network of the Catalogue
+//	Cache.Pull    downloads it and checks its sha256; Cache.Open reads it
 //
 // # Data flow
 //
