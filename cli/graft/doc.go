@@ -17,9 +17,9 @@
 // # Adding a verb
 //
 // A verb is one file with two functions: xVerb() *cli.Command, which is its
-// row of the command line (name, arguments, help with an example, flag table),
-// and runX(c *cli.Context) error, which reads the flags, calls the library and
-// shows the result:
+// row of the command line (name, arguments, examples in UsageText, help, flag
+// table), and runX(c *cli.Context) error, which reads the flags, calls the
+// library and shows the result:
 //
 //	func runX(c *cli.Context) error {
 //		u := newUI(c)
@@ -32,8 +32,13 @@
 //		}
 //		p := u.progress("reading", n, "images") // p.add(1) …, p.done()
 //		…                                       // c.Context is cancelled by SIGINT and SIGTERM
-//		return u.result("", record, func(w io.Writer) error { … })
+//		return u.next(u.result("", record, func(w io.Writer) error { … }), "graft inspect "+inShell(path))
 //	}
+//
+// Help, completions, manual pages and docs/reference are all made of that row. The
+// placeholder before a flag's help, between backquotes, says what the flag takes: words
+// in lower case stand for themselves, FILE.onnx, DIR, MODEL and DATA for files, other
+// capitals for what nobody can complete. Run make docs after a change.
 //
 // The verb becomes visible by its line in verbs (main.go). Errors of libraries
 // go up as they are; one that carries a Hint() string method gets its hint

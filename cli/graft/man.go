@@ -88,7 +88,8 @@ func manPages(verbs []*cli.Command, date string) map[string]string {
 func verbManual(v *cli.Command, date string) string {
 	var b strings.Builder
 	title(&b, "graft-"+v.Name, date)
-	fmt.Fprintf(&b, ".SH NAME\ngraft\\-%s \\- %s\n.SH SYNOPSIS\n\\fBgraft %s\\fR %s\n.SH DESCRIPTION\n", v.Name, roff(v.Usage), v.Name, roff(v.ArgsUsage))
+	fmt.Fprintf(&b, ".SH NAME\ngraft\\-%s \\- %s\n", v.Name, roff(v.Usage))
+	fmt.Fprintf(&b, ".SH SYNOPSIS\n\\fBgraft %s\\fR %s\n.SH DESCRIPTION\n", v.Name, roff(v.ArgsUsage))
 	for i, p := range paragraphs(v) {
 		if i > 0 {
 			b.WriteString(".PP\n")
