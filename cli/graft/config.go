@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.yaml.in/yaml/v3"
 
+	"graft/cli/serve"
 	"graft/durable"
 	"graft/internal/spell"
 )
@@ -38,7 +39,7 @@ func (t *flagTable) expandConfig(flags, positionals []string) ([]string, []strin
 		return nil, nil, usagef("a run goes on with the flags it had", "--config and --resume contradict each other")
 	}
 	if config == "" {
-		config = filepath.Join(resume, "args.yaml")
+		config = filepath.Join(resume, serve.ArgsFile)
 	}
 	more, args, err := t.readConfig(config)
 	if err != nil {

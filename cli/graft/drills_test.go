@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"graft/cli/serve"
 	"graft/finetune"
 )
 
@@ -150,7 +151,7 @@ func (d *drill) equalsReference(output, run string) {
 		d.t.Error("the last checkpoint has other numbers")
 	}
 	filepath.WalkDir(d.path(run), func(path string, e os.DirEntry, _ error) error {
-		if strings.HasPrefix(e.Name(), ".") && e.Name() != lockFile {
+		if strings.HasPrefix(e.Name(), ".") && e.Name() != serve.LockFile {
 			d.t.Errorf("left behind: %s", path)
 		}
 		return nil

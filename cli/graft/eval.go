@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/cli/serve"
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/finetune/report"
@@ -92,7 +93,7 @@ func runEval(c *cli.Context) error {
 		run.Facts = append(run.Facts, [2]string{"data", args[1]})
 		addEvaluation(&run, e, set)
 		run.Sheets = append(run.Sheets, seenSheet(k.Preprocess, set, data.Shuffle(set.Len(), c.Uint64("seed"), 0), unvaried))
-		if err := writeFolder(dir, "report.html", func(dir string) error { return writeReport(dir, run) }); err != nil {
+		if err := writeFolder(dir, serve.ReportFile, func(dir string) error { return writeReport(dir, run) }); err != nil {
 			return err
 		}
 	}

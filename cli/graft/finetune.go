@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/cli/serve"
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/onnx"
@@ -165,7 +166,7 @@ func (t *trainingView) finish(c *cli.Context, args []string, was *onnx.ModelProt
 	if b := r.BestEpoch(); b != nil {
 		best = b.N - 1
 	}
-	s := finetuned{Output: path, Run: t.run.dir, Report: t.run.path("report.html"), Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
+	s := finetuned{Output: path, Run: t.run.dir, Report: t.run.path(serve.ReportFile), Cut: r.Plan.Cut, Frozen: r.Plan.Last().Frozen, Cached: r.Cached,
 		Learnt: len(r.Plan.Last().Learning.Params), Choices: r.Plan.Choices, Metric: r.Plan.Metric(), Classes: r.Plan.Classes, BestEpoch: best + 1, Best: epochRecord(records[best]),
 		Proof: proofJSON{Frozen: proof.Frozen, Difference: known(proof.Difference)}}
 	s.Folds = t.folds

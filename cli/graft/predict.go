@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/cli/serve"
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/finetune/report"
@@ -118,7 +119,7 @@ func runPredict(c *cli.Context) error {
 	if dir := c.String("report"); dir != "" {
 		run := predicted(k, set, list)
 		run.Title, run.Made = "Predictions of "+filepath.Base(args[0]), time.Now()
-		if err := writeFolder(dir, "report.html", func(dir string) error { return writeReport(dir, run) }); err != nil {
+		if err := writeFolder(dir, serve.ReportFile, func(dir string) error { return writeReport(dir, run) }); err != nil {
 			return err
 		}
 	}

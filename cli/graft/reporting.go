@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"graft/cli/serve"
 	"graft/finetune"
 	"graft/finetune/data"
 	"graft/finetune/report"
@@ -157,5 +158,5 @@ func writeReport(dir string, run report.Run) error {
 			return err
 		}
 	}
-	return into("report.html", run.HTML)
+	return into(serve.ReportFile, run.HTML)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/cli/serve"
 	"graft/durable"
 	"graft/finetune"
 	"graft/finetune/report"
@@ -45,24 +46,21 @@ type runFile struct {
 
 // runFiles are what a run writes; beginning anew removes them.
 var runFiles = []runFile{
-	{"args.yaml", "the model, the data and the flags that were given; --config takes it", true},
+	{serve.ArgsFile, "the model, the data and the flags that were given; --config takes it", true},
 	{manifestFile, "the checksum, the label and the name of every image, by which --resume knows the data again", true},
-	{"log.jsonl", "a line for every step: step, epoch, loss, lr and time", true},
+	{serve.LogFile, "a line for every step: step, epoch, loss, lr and time", true},
 	{foldsFile, "with --folds: the score of every fold", true},
-	{"results.csv", "a line for every epoch: losses, scores, rate, seconds", false},
+	{serve.ResultsFile, "a line for every epoch: losses, scores, rate, seconds", false},
 	{checkpointFolder, "the newest two checkpoints, step-N.ckpt: weights, optimizer and position, with a checksum", false},
 	{"best.onnx", "the best model by validation, the last one without; -o has the same", false},
 	{"last.onnx", "the model as the training left it", false},
 	{"*.onnx.*.data", "the weights of a model of more than 2 GB, beside it", false},
-	{"report.html", "the course of the training, its mistakes and what the network saw, on one page", false},
+	{serve.ReportFile, "the course of the training, its mistakes and what the network saw, on one page", false},
 	{"curves.png", "loss and score over the epochs", false},
 	{"*.png", "the pictures of the report", false},
 	{"*.svg", "the same, to be scaled", false},
 	{"events.out.tfevents.*", "with --tensorboard: the same curves for TensorBoard", false},
 }
-
-// lockFile holds the lock, and who has it for messages.
-const lockFile = ".lock"
 
 // openRunFolder makes the folder that --run names, or the next free runs/finetuneN, and
 // puts the flags into it; or takes that of --resume.
@@ -99,7 +97,7 @@ func openRunFolder(c *cli.Context) (*runFolder, error) {
 	if err := r.sweep(sweeps...); err != nil {
 		return nil, err
 	}
-	return r, r.write("args.yaml", arguments(c))
+	return r, r.write(serve.ArgsFile, arguments(c))
 }
 
 // makeRunFolder makes dir, or finds it there, or makes the next free runs/finetuneN.
@@ -132,9 +130,9 @@ func makeRunFolder(dir string) (*runFolder, error) {
 	}
 }
 
-// lock makes this process the only user of the folder.
+// lock makes this process the only user of the folder. Who it is stands in the file, for messages.
 func (r *runFolder) lock() error {
-	path := filepath.Join(r.dir, lockFile)
+	path := filepath.Join(r.dir, serve.LockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return fmt.Errorf("run folder %s: %w", quote(r.dir), pathless(err))
@@ -213,7 +211,7 @@ func (r *runFolder) sweep(patterns ...string) error {
 		}
 		for _, e := range entries {
 			matches := func(p string) bool { ok, _ := filepath.Match(p, e.Name()); return ok }
-			if e.Name() == lockFile || !slices.ContainsFunc(patterns, matches) {
+			if e.Name() == serve.LockFile || !slices.ContainsFunc(patterns, matches) {
 				continue
 			}
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
@@ -232,7 +230,7 @@ func (r *runFolder) write(name string, b []byte) error {
 
 // results writes results.csv anew, after every epoch.
 func (r *runFolder) results(records []report.Epoch, m report.Measure) error {
-	return writeFile(r.path("results.csv"), func(w io.Writer) error { return report.WriteCSV(w, records, m) })
+	return writeFile(r.path(serve.ResultsFile), func(w io.Writer) error { return report.WriteCSV(w, records, m) })
 }
 
 // events writes TensorBoard's event file anew, after every epoch: a resumed run has one
@@ -254,7 +252,7 @@ func (r *runFolder) save(res *finetune.Result, records []report.Epoch, measure r
 	for _, f := range []struct {
 		name string
 		m    *onnx.ModelProto
-	}{{"best.onnx", res.Best}, {"last.onnx", res.Last}} {
+	}{{serve.ModelFile, res.Best}, {"last.onnx", res.Last}} {
 		if err := onnx.WriteFile(r.path(f.name), f.m, onnx.WriteOptions{}); err != nil {
 			return err
 		}

@@ -73,8 +73,8 @@ func runServe(c *cli.Context) error {
 			return usagef("graft serve "+c.Command.ArgsUsage, "serve: an argument is empty")
 		}
 		if isDir(arg) {
-			if !exists(filepath.Join(arg, "args.yaml")) {
-				return hinted{fmt.Errorf("%s: a folder without args.yaml, want a model or a run folder", quote(arg)), "--runs DIR shows the run folders in a folder"}
+			if !exists(filepath.Join(arg, serve.ArgsFile)) {
+				return hinted{fmt.Errorf("%s: a folder without %s, want a model or a run folder", quote(arg), serve.ArgsFile), "--runs DIR shows the run folders in a folder"}
 			}
 			config.Runs = append(config.Runs, arg)
 			continue

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"graft/cli/serve"
 	"graft/durable"
 	"graft/finetune"
 )
@@ -40,7 +41,7 @@ type stepLine struct {
 // interrupted run has taken and which will be taken again, are cut off. It returns the
 // rates of the steps that stay.
 func (r *runFolder) openLog(after uint64) (rates []float64, err error) {
-	path := r.path("log.jsonl")
+	path := r.path(serve.LogFile)
 	fail := func(err error) ([]float64, error) {
 		return nil, fmt.Errorf("output %s: %w", quote(path), pathless(err))
 	}

@@ -35,6 +35,19 @@ func (r run) follow() (*follower, error) {
 	return &follower{run: r, root: root}, nil
 }
 
+// follow follows the run that a request names, until the caller closes it.
+func (s *Server) follow(r *http.Request) (*follower, error) {
+	one, err := s.named(r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := one.follow()
+	if err != nil {
+		return nil, refuse(http.StatusNotFound, "run %s: %v", quote(one.Name), err)
+	}
+	return f, nil
+}
+
 func (f *follower) close() { f.root.Close() }
 
 // look is the course as it is now.
@@ -50,7 +63,7 @@ func (f *follower) look() course {
 // readLog takes what has been added to the log. One that is another file or has become
 // shorter is that of a run begun anew or gone on with.
 func (f *follower) readLog() error {
-	log, err := f.root.Open(logFile)
+	log, err := f.root.Open(LogFile)
 	if err != nil {
 		f.file, f.offset, f.steps = nil, 0, thinned{}
 		return nil // none yet
@@ -58,7 +71,7 @@ func (f *follower) readLog() error {
 	defer log.Close()
 	info, err := log.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", logFile)
+		return fmt.Errorf("%s is no file", LogFile)
 	}
 	if f.file == nil || !os.SameFile(f.file, info) || info.Size() < f.offset {
 		f.offset, f.steps = 0, thinned{}
@@ -139,7 +152,7 @@ func settings(b []byte) ([][2]string, error) {
 	list := [][2]string{}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return list, fmt.Errorf("%s: %w", argsFile, err)
+		return list, fmt.Errorf("%s: %w", ArgsFile, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
 		return list, nil
@@ -168,13 +181,9 @@ const (
 // watchRun sends the course of a run now and each time it changes, as server-sent events,
 // https://html.spec.whatwg.org/multipage/server-sent-events.html, until the reader goes.
 func (s *Server) watchRun(w http.ResponseWriter, r *http.Request) error {
-	one, err := s.named(r)
+	f, err := s.follow(r)
 	if err != nil {
 		return err
-	}
-	f, err := one.follow()
-	if err != nil {
-		return refuse(http.StatusNotFound, "run %s: %v", quote(one.Name), err)
 	}
 	defer f.close()
 	w.Header().Set("Content-Type", "text/event-stream")

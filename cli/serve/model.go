@@ -143,23 +143,39 @@ func (s *Server) proto(m *model) (*onnx.ModelProto, error) {
 	return v.(kept).ModelProto, nil
 }
 
-// classifier is what names the classes of photographs, for whoever computes.
-func (s *Server) classifier(m *model) (*finetune.Classifier, error) {
+// compiled is what make makes of m's message, or has made before, for whoever computes. It
+// is kept under a name and taken to have so many bytes.
+func compiled[T interface{ Close() }](s *Server, m *model, name string, bytes int64, make func(*onnx.ModelProto) (T, error)) (t T, err error) {
 	proto, err := s.proto(m)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	v, _, err := s.cache.get(m, "classifier", m.bytes, func() (interface{ Close() }, bool, error) {
-		k, err := finetune.NewClassifier(proto, finetune.ClassifierConfig{Preprocess: m.Preprocess, Batch: 1, Threads: s.config.Threads, Workers: 1, MaxMemory: s.config.MaxMemory})
-		if err != nil {
-			return nil, false, err
-		}
-		return k, true, nil
+	v, _, err := s.cache.get(m, name, bytes, func() (interface{ Close() }, bool, error) {
+		t, err := make(proto)
+		return t, true, err
 	})
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	return v.(*finetune.Classifier), nil
+	return v.(T), nil
+}
+
+// classifier is what names the classes of photographs.
+func (s *Server) classifier(m *model) (*finetune.Classifier, error) {
+	return compiled(s, m, "classifier", m.bytes, func(proto *onnx.ModelProto) (*finetune.Classifier, error) {
+		return finetune.NewClassifier(proto, finetune.ClassifierConfig{Preprocess: m.Preprocess, Batch: 1, Threads: s.config.Threads, Workers: 1, MaxMemory: s.config.MaxMemory})
+	})
+}
+
+// explainer is what finds what speaks for a class.
+func (s *Server) explainer(m *model) (*finetune.Explainer, error) {
+	return compiled(s, m, "explainer", 2*m.bytes, func(proto *onnx.ModelProto) (*finetune.Explainer, error) {
+		e, err := finetune.NewExplainer(proto, finetune.ExplainerConfig{Preprocess: m.Preprocess, Threads: s.config.Threads, MaxMemory: s.config.MaxMemory})
+		if err != nil {
+			err = fmt.Errorf("what decided cannot be shown: %w", err)
+		}
+		return e, err
+	})
 }
 
 // listed is a model in the page's list.

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"encoding/base64"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -157,23 +156,4 @@ func parameter(r *http.Request, name string, otherwise, least, most int) (int, e
 		return 0, bad("%s=%s: want a number from %d to %d", name, quote(text), least, most)
 	}
 	return n, nil
-}
-
-// explainer is what finds what speaks for a class, for whoever computes.
-func (s *Server) explainer(m *model) (*finetune.Explainer, error) {
-	proto, err := s.proto(m)
-	if err != nil {
-		return nil, err
-	}
-	v, _, err := s.cache.get(m, "explainer", 2*m.bytes, func() (interface{ Close() }, bool, error) {
-		e, err := finetune.NewExplainer(proto, finetune.ExplainerConfig{Preprocess: m.Preprocess, Threads: s.config.Threads, MaxMemory: s.config.MaxMemory})
-		if err != nil {
-			return nil, false, fmt.Errorf("what decided cannot be shown: %w", err)
-		}
-		return e, true, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*finetune.Explainer), nil
 }

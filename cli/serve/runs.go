@@ -14,14 +14,14 @@ import (
 	"graft/finetune/report"
 )
 
-// The files of a run folder that are read; whoever trains writes them.
+// The files of a run folder that are read. graft finetune writes them, under these names.
 const (
-	argsFile    = "args.yaml"
-	resultsFile = "results.csv"
-	logFile     = "log.jsonl"
-	modelFile   = "best.onnx"
-	reportFile  = "report.html"
-	lockFile    = ".lock"
+	ArgsFile    = "args.yaml"
+	ResultsFile = "results.csv"
+	LogFile     = "log.jsonl"
+	ModelFile   = "best.onnx"
+	ReportFile  = "report.html"
+	LockFile    = ".lock"
 )
 
 const (
@@ -42,7 +42,7 @@ type run struct {
 func (s *Server) runs() []run {
 	var list []run
 	add := func(dir string) {
-		info, err := os.Stat(filepath.Join(dir, argsFile))
+		info, err := os.Stat(filepath.Join(dir, ArgsFile))
 		if err != nil || !info.Mode().IsRegular() {
 			return
 		}
@@ -100,16 +100,16 @@ func (s *Server) named(r *http.Request) (run, error) {
 // model is the place of the run's best model, and what tells it from a later one; "" where
 // there is none yet.
 func (r run) model() (path, stamp string) {
-	info, err := os.Lstat(filepath.Join(r.dir, modelFile))
+	info, err := os.Lstat(filepath.Join(r.dir, ModelFile))
 	if err != nil || !info.Mode().IsRegular() {
 		return "", ""
 	}
-	return filepath.Join(r.dir, modelFile), fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+	return filepath.Join(r.dir, ModelFile), fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
 
 // running says whether a process trains in the folder: it holds the lock.
 func running(root *os.Root) bool {
-	f, err := root.Open(lockFile)
+	f, err := root.Open(LockFile)
 	if err != nil {
 		return false
 	}
@@ -156,13 +156,9 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 
 // describeRun answers with the course of a run.
 func (s *Server) describeRun(w http.ResponseWriter, r *http.Request) error {
-	one, err := s.named(r)
+	f, err := s.follow(r)
 	if err != nil {
 		return err
-	}
-	f, err := one.follow()
-	if err != nil {
-		return refuse(http.StatusNotFound, "run %s: %v", quote(one.Name), err)
 	}
 	defer f.close()
 	s.answer(w, http.StatusOK, f.look())
@@ -181,7 +177,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusNotFound, "run %s has gone", quote(one.Name))
 	}
 	defer root.Close()
-	b, err := read(root, reportFile, maxReport)
+	b, err := read(root, ReportFile, maxReport)
 	if err != nil || b == nil {
 		return refuse(http.StatusNotFound, "run %s has no report yet", quote(one.Name))
 	}
@@ -219,7 +215,7 @@ type epoch struct {
 
 // course reads what the folder's small files say.
 func (r run) course(root *os.Root) course {
-	c := course{Name: r.Name, Began: r.began, State: "stopped", Settings: [][2]string{}, Epochs: []epoch{}, Model: has(root, modelFile), Report: has(root, reportFile)}
+	c := course{Name: r.Name, Began: r.began, State: "stopped", Settings: [][2]string{}, Epochs: []epoch{}, Model: has(root, ModelFile), Report: has(root, ReportFile)}
 	switch {
 	case running(root):
 		c.State = "running"
@@ -231,11 +227,11 @@ func (r run) course(root *os.Root) course {
 			c.Problem = message(err)
 		}
 	}
-	b, err := read(root, argsFile, maxArgs)
+	b, err := read(root, ArgsFile, maxArgs)
 	problem(err)
 	c.Settings, err = settings(b)
 	problem(err)
-	if b, err = read(root, resultsFile, maxTable); b == nil {
+	if b, err = read(root, ResultsFile, maxTable); b == nil {
 		problem(err)
 		return c
 	}

@@ -25,7 +25,7 @@ func aRun(t testing.TB, dir, name string) string {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, argsFile, "model: \"base.onnx\"\ndata: \"photos\"\nepochs: 5\nhead: [\"linear\"]\nlr: 0.01\n")
+	write(t, dir, ArgsFile, "model: \"base.onnx\"\ndata: \"photos\"\nepochs: 5\nhead: [\"linear\"]\nlr: 0.01\n")
 	epochs(t, dir, 3)
 	steps(t, dir, 30)
 	return dir
@@ -50,7 +50,7 @@ func epochs(t testing.TB, dir string, n int) {
 	if err := report.WriteCSV(&b, list, report.Top1); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, resultsFile, b.String())
+	write(t, dir, ResultsFile, b.String())
 }
 
 // steps writes n steps of a log.
@@ -60,7 +60,7 @@ func steps(t testing.TB, dir string, n int) {
 	for i := range n {
 		fmt.Fprintf(&b, `{"step":%d,"epoch":%d,"loss":%g,"lr":0.01,"time":"2024-05-06 07:08:09"}`+"\n", i+1, i/10+1, 1.5*math.Exp(-float64(i)/30))
 	}
-	write(t, dir, logFile, b.String())
+	write(t, dir, LogFile, b.String())
 }
 
 func courseOf(t testing.TB, s *Server, name string) (c course) {
@@ -80,7 +80,7 @@ func TestRuns(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "no run"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(other, argsFile), filepath.Join(one, reportFile)); err != nil {
+	if err := os.Symlink(filepath.Join(other, ArgsFile), filepath.Join(one, ReportFile)); err != nil {
 		t.Fatal(err)
 	}
 	opened := 0
@@ -97,14 +97,14 @@ func TestRuns(t *testing.T) {
 	if w := ask(s, "GET", "/runs/finetune1-2/report.html", ""); w.Code != 404 {
 		t.Errorf("a link out of the folder is followed: %d %s", w.Code, w.Body)
 	}
-	os.Remove(filepath.Join(one, reportFile))
-	write(t, one, reportFile, "<!doctype html><script>alert(1)</script>")
+	os.Remove(filepath.Join(one, ReportFile))
+	write(t, one, ReportFile, "<!doctype html><script>alert(1)</script>")
 	w := ask(s, "GET", "/runs/finetune1-2/report.html", "")
 	if p := w.Header().Get("Content-Security-Policy"); w.Code != 200 || !strings.Contains(p, "sandbox") || strings.Contains(p, "script") {
 		t.Errorf("%d, %s", w.Code, p)
 	}
 
-	lock, err := os.Create(filepath.Join(one, lockFile))
+	lock, err := os.Create(filepath.Join(one, LockFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("a model before there is one: %d", w.Code)
 	}
 	for i, content := range []string{"a", "other"} {
-		write(t, one, modelFile, content)
+		write(t, one, ModelFile, content)
 		for range 2 {
 			if w := ask(s, "POST", "/api/models/finetune1-2/predict", string(drawing())); w.Code != 200 || opened != 2*(i+1) {
 				t.Errorf("model %d of the run: %d %s, opened %d times", i, w.Code, w.Body, opened)
@@ -133,8 +133,8 @@ func TestRuns(t *testing.T) {
 	}
 
 	for name, text := range map[string]string{
-		resultsFile: "epoch,loss\n1,2\n",
-		argsFile:    "a: [",
+		ResultsFile: "epoch,loss\n1,2\n",
+		ArgsFile:    "a: [",
 	} {
 		before, _ := os.ReadFile(filepath.Join(one, name))
 		write(t, one, name, text)
@@ -161,7 +161,7 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	is("at first", 30, 30)
-	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_WRONLY|os.O_APPEND, 0)
+	log, err := os.OpenFile(filepath.Join(dir, LogFile), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestFollow(t *testing.T) {
 	is("begun anew", 10, 10)
 	steps(t, dir, 2000)
 	is("many", 2000, 500) // 800 were halved twice
-	os.Remove(filepath.Join(dir, logFile))
+	os.Remove(filepath.Join(dir, LogFile))
 	is("gone", 0, 0)
 }
 

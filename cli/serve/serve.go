@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,25 +58,18 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	orDefault(&l.Image, 32<<20)
-	orDefault(&l.Pixels, 64_000_000)
-	orDefault(&l.Infer, 256<<20)
-	orDefault(&l.Bodies, 1<<30)
-	orDefault(&l.Waiting, 256)
-	orDefault(&l.Conns, 512)
-	orDefault(&l.Header, 10*time.Second)
-	orDefault(&l.Read, time.Minute)
-	orDefault(&l.Write, time.Minute)
-	orDefault(&l.Idle, 2*time.Minute)
-	orDefault(&l.Patience, time.Minute)
+	l.Image = cmp.Or(l.Image, 32<<20)
+	l.Pixels = cmp.Or(l.Pixels, 64_000_000)
+	l.Infer = cmp.Or(l.Infer, 256<<20)
+	l.Bodies = cmp.Or(l.Bodies, 1<<30)
+	l.Waiting = cmp.Or(l.Waiting, 256)
+	l.Conns = cmp.Or(l.Conns, 512)
+	l.Header = cmp.Or(l.Header, 10*time.Second)
+	l.Read = cmp.Or(l.Read, time.Minute)
+	l.Write = cmp.Or(l.Write, time.Minute)
+	l.Idle = cmp.Or(l.Idle, 2*time.Minute)
+	l.Patience = cmp.Or(l.Patience, time.Minute)
 	return l
-}
-
-func orDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // Server is the page and the endpoint, an http.Handler. Close it after use.
