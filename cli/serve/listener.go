@@ -1,8 +1,12 @@
 package serve
 
 import (
+	"errors"
+	"fmt"
 	"log"
 	"net"
+	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,13 +31,12 @@ func (b *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		one := &counted{Conn: c, of: b}
 		if atomic.AddInt64(&b.now, 1) <= b.most {
-			return &counted{Conn: c, of: b}, nil
+			return one, nil
 		}
-		atomic.AddInt64(&b.now, -1)
-		c.SetDeadline(time.Now().Add(time.Second))
-		c.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" + tooMany))
-		c.Close()
+		one.refuse(http.StatusServiceUnavailable, tooMany)
+		one.Close()
 	}
 }
 
@@ -41,6 +44,37 @@ type counted struct {
 	net.Conn
 	of   *bounded
 	once sync.Once
+
+	begun  atomic.Bool // something of a request has come
+	headed atomic.Bool // its header has come, as far as it goes
+}
+
+const tooSlow = `{"error":"the header took too long"}`
+
+// Read answers a request whose header does not come in time: net/http just closes it.
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.begun.Store(true)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.begun.Load() && !c.headed.Load() {
+		c.refuse(http.StatusRequestTimeout, tooSlow)
+	}
+	return n, err
+}
+
+// note learns from net/http how far a request has come.
+func note(c net.Conn, state http.ConnState) {
+	if c, ok := c.(*counted); ok {
+		c.headed.Store(state == http.StateActive)
+		c.begun.Store(state == http.StateActive)
+	}
+}
+
+// refuse answers without net/http.
+func (c *counted) refuse(status int, body string) {
+	c.SetWriteDeadline(time.Now().Add(time.Second))
+	fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s", status, http.StatusText(status), body)
 }
 
 func (c *counted) Close() error {

@@ -196,6 +196,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: s.limits.Header,
 		IdleTimeout:       s.limits.Idle,
 		MaxHeaderBytes:    16 << 10,
+		ConnState:         note,
 		ErrorLog:          errorLog(s.logf),
 	}
 	stopped := make(chan error, 1)
