@@ -10,7 +10,7 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module docs
+.PHONY: help build release test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module docs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,14 +67,29 @@ static: ## run staticcheck, which is fetched as a module
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 # The vulnerability database comes as a module too, so that a module proxy is all that is needed. The standard library
-# that is judged is that of SCANGO, which releases are built with.
-SCANGO ?= go1.26.11
+# that is judged is that of RELEASEGO, which releases are built with.
+RELEASEGO ?= go1.26.11
 vuln: ## run govulncheck over the newest vulnerability database, with the Go that releases are built with
 	@set -e; db=$$(mktemp -d); trap 'rm -rf "$$db"' EXIT; \
 	found=$$($(GO) mod download -json golang.org/x/vulndb@latest); \
 	field() { echo "$$found" | sed -n "s/.*\"$$1\": \"\(.*\)\".*/\1/p"; }; \
 	$(GO) run "golang.org/x/vulndb/cmd/indexdb@$$(field Version)" -vulns "$$(field Dir)/data/osv" -out "$$db"; \
-	GOTOOLCHAIN=$(SCANGO) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db "file://$$db" ./...
+	GOTOOLCHAIN=$(RELEASEGO) $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db "file://$$db" ./...
+
+# A commit, a version and a Go give the same bytes, in whatever folder and on whatever machine.
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+VERSION   ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
+release: ## build dist/graft-OS-ARCH for all PLATFORMS, stripped and stamped with VERSION, with SBOMs and SHA256SUMS
+	@set -e; rm -rf dist; mkdir dist; export GOTOOLCHAIN=$(RELEASEGO) CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0; \
+	for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; name=graft-$$os-$$arch; \
+		if [ $$os = windows ]; then name=$$name.exe; fi; \
+		GOOS=$$os GOARCH=$$arch $(GO) build -buildvcs=false -ldflags '-s -w -X main.stamp=$(VERSION)' -o dist/$$name ./cli/graft; \
+		$(GO) run $(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output dist/$$name.cdx.json dist/$$name; \
+		echo dist/$$name; \
+	done; \
+	cd dist; sums=$$(command -v sha256sum || echo 'shasum -a 256'); $$sums * >SHA256SUMS
 
 demo: build ## do the main job on the data and the model inside the program
 	./graft demo
@@ -86,7 +101,7 @@ size: ## list the Go files of each package with their sizes, the largest first
 		END { print ""; for (d in bytes) { printf "%8d  %-28s %d files, %d bytes each\n", bytes[d], d, files[d], bytes[d] / files[d] } }' | sort -rn
 
 clean: ## remove what building, testing and trying out left behind
-	rm -rf graft graft.exe demo.onnx demo.png .ci/venv .ci/log
+	rm -rf graft graft.exe dist demo.onnx demo.png .ci/venv .ci/log
 	$(GO) clean -testcache
 
 # PATH=... on the command line replaces the shell's own, which therefore must not be passed on.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,10 +126,13 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	return app
 }
 
-// version is what the Go tool stamped into the binary.
+// stamp is the version that make release puts into the binary.
+var stamp string
+
+// version is the stamp of a release, else what the Go tool has put into the binary.
 func version() string {
-	v := "devel"
-	if b, ok := debug.ReadBuildInfo(); ok {
+	v := cmp.Or(stamp, "devel")
+	if b, ok := debug.ReadBuildInfo(); ok && stamp == "" {
 		if m := b.Main.Version; m != "" && m != "(devel)" {
 			v = m
 		}
