@@ -11,6 +11,15 @@ const views = {
 	compare: runs.showCompare,
 };
 
+/** decoded is a part of the address, as it stands where somebody has mistyped it. */
+function decoded(part) {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return part;
+	}
+}
+
 let leave = () => {};
 let first = true;
 
@@ -26,7 +35,7 @@ function route() {
 		else byId(id).removeAttribute("aria-current");
 	}
 	const title = byId(`title-${view}`);
-	leave = views[view](rest.map(decodeURIComponent)) || (() => {});
+	leave = views[view](rest.map(decoded)) || (() => {});
 	document.title = `${title.textContent} – graft`;
 	if (!first) byId("main").focus({ preventScroll: true });
 	first = false;

@@ -27,6 +27,9 @@ export async function ask(path, options = {}) {
 	return body;
 }
 
+/** scroll holds a table that may be wider than the page. Without a pointer it is scrolled by its focus. */
+export const scroll = (id, name, table) => element("div", { class: "scroll", id, tabindex: "0", role: "group", "aria-label": name }, table);
+
 /** trouble shows what went wrong above the view; "" takes it away. */
 export function trouble(text) {
 	byId("trouble").textContent = text;
@@ -38,9 +41,13 @@ export const percent = (v) => (v === null || v === undefined ? "" : `${(100 * v)
 /** digits writes a number with n digits that count. */
 export function digits(v, n = 4) {
 	if (v === null || v === undefined) return "";
+	if (v !== 0 && Math.abs(v) < 1e-4) return v.toExponential(n - 1).replace(/\.?0*e/, "e");
 	const s = Number(v).toPrecision(n);
 	return s.includes("e") ? String(Number(s)) : s.includes(".") ? s.replace(/\.?0+$/, "") : s;
 }
+
+/** breakable is a text that the page may break behind a slash. */
+export const breakable = (text) => String(text).split(/(?<=[/\\])/).flatMap((part) => [part, element("wbr")]);
 
 /** score writes a run's score as its measure has it. */
 export const score = (run, v) => (run.percent ? percent(v) : digits(v));

@@ -16,10 +16,11 @@ const side = 640; // of the canvas, in its pixels, at most
 const least = 256; // a smaller picture is enlarged, pixel by pixel
 
 export class Picture {
-	constructor(file) {
+	constructor(file, name) {
 		this.canvas = document.createElement("canvas");
 		this.canvas.setAttribute("role", "img");
-		this.canvas.width = this.canvas.height = 1;
+		this.canvas.setAttribute("aria-label", name);
+		this.canvas.hidden = true; // until it shows something
 		this.seen = null; // [left, top, width, height] of what the network sees
 		this.bitmap = createImageBitmap(file).catch(() => null); // upright, as its EXIF says
 	}
@@ -29,10 +30,12 @@ export class Picture {
 		return Uint8Array.from(atob(map.map), (c) => c.charCodeAt(0));
 	}
 
-	/** draw shows the photograph with a map over it, as strong as said; null is none. */
-	async draw(map, strength) {
+	/** draw shows the photograph with a map over it, as strong as said, null is none; label says so in words. */
+	async draw(map, strength, label) {
 		const image = await this.bitmap;
 		if (!image) return; // the browser cannot read it, the server may
+		this.canvas.hidden = false;
+		this.canvas.setAttribute("aria-label", label);
 		const longer = Math.max(image.width, image.height);
 		const scale = longer < least ? Math.ceil(least / longer) : Math.min(1, side / longer);
 		const c = this.canvas;

@@ -2,9 +2,9 @@
 
 import { element } from "./page.js";
 
-const W = 480;
-const H = 280;
-const left = 52;
+const W = 360;
+const H = 230;
+const left = 48;
 const bottom = 34;
 const top = 8;
 const right = 10;
@@ -30,7 +30,8 @@ function ticks(low, high, n, whole) {
 }
 
 function label(v, step) {
-	if (v !== 0 && (Math.abs(v) >= 1e5 || step < 1e-4)) return v.toExponential(1).replace("e+", "e").replace(".0", "");
+	if (v === 0) return "0";
+	if (Math.abs(v) >= 1e5 || step < 1e-4) return v.toExponential(1).replace("e+", "e").replace(".0", "");
 	return v.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }
 

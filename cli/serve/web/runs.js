@@ -1,6 +1,6 @@
 // The runs: a list of them, the course of one as it goes on, and several compared.
 
-import { ask, byId, element, score, digits, duration, trouble, when } from "./page.js";
+import { ask, breakable, byId, digits, duration, element, score, scroll, trouble, when } from "./page.js";
 import { plot } from "./plot.js";
 
 const again = 3000; // milliseconds between two looks at a list
@@ -32,14 +32,16 @@ function repeat(f) {
 
 const state = (run) => element("span", { class: `state ${run.state}` }, run.state);
 
-/** keep replaces what a view shows only where that has changed, so that nobody's focus is lost. */
+/** keep replaces what a view shows only where that has changed, and leaves focus and scrolled tables where they are. */
 function keep(place, of, make) {
 	const key = JSON.stringify(of);
 	if (place.key === key) return;
 	place.key = key;
 	const focus = place.contains(document.activeElement) ? document.activeElement.id : "";
+	const across = [...place.querySelectorAll(".scroll")].map((e) => [e.id, e.scrollLeft]);
 	place.replaceChildren(...make());
-	if (focus) byId(focus)?.focus();
+	for (const [id, x] of across) if (byId(id)) byId(id).scrollLeft = x;
+	if (focus) byId(focus)?.focus({ preventScroll: true });
 }
 
 // The list.
@@ -63,8 +65,8 @@ function listed(list) {
 		compare.disabled = chosen.size < 2;
 	};
 	count();
-	const rows = list.map((r, i) => {
-		const box = element("input", { type: "checkbox", id: `choose-${i}`, "aria-label": `Compare ${r.name}`, change: () => {
+	const rows = list.map((r) => {
+		const box = element("input", { type: "checkbox", id: `choose ${r.name}`, "aria-label": `Compare ${r.name}`, change: () => {
 			if (box.checked) chosen.add(r.name);
 			else chosen.delete(r.name);
 			count();
@@ -73,7 +75,7 @@ function listed(list) {
 		const best = bestOf(r);
 		return element("tr", {},
 			element("td", {}, box),
-			element("td", {}, element("a", { href: `#run/${path(r.name)}`, id: `run-${i}` }, r.name)),
+			element("td", {}, element("a", { href: `#run/${path(r.name)}`, id: `open ${r.name}` }, r.name)),
 			element("td", {}, state(r)),
 			element("td", {}, String(r.epochs.length)),
 			element("td", {}, best ? score(r, best.val_score) : ""),
@@ -83,7 +85,7 @@ function listed(list) {
 	const head = ["", "run", "state", "epochs", "best", "measure", "begun"].map((t, i) => element(t ? "th" : "td", { class: i > 4 ? "wide" : undefined, scope: t ? "col" : undefined }, t));
 	return [
 		element("div", { class: "row" }, compare),
-		element("div", { class: "scroll" }, element("table", { class: "list" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows))),
+		scroll("list-of-runs", "Runs", element("table", { class: "list" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows))),
 	];
 }
 
@@ -94,26 +96,37 @@ export function showRun([name]) {
 	const place = byId("run");
 	place.key = undefined;
 	place.replaceChildren(element("p", { class: "quiet" }, "loading …"));
-	const source = new EventSource(api(name, "/events"));
-	source.addEventListener("message", (e) => {
-		const run = JSON.parse(e.data);
-		trouble("");
-		keep(place, run, () => course(run));
-	});
-	source.addEventListener("error", () => {
-		// The browser tries again by itself, unless the server has refused.
-		if (source.readyState !== EventSource.CLOSED) return;
-		ask(api(name)).catch((e) => {
-			place.replaceChildren();
-			trouble(e.message);
+	let source = null;
+	let timer = 0;
+	const open = () => {
+		source = new EventSource(api(name, "/events"));
+		source.addEventListener("message", (e) => {
+			const run = JSON.parse(e.data);
+			trouble("");
+			keep(place, run, () => course(run));
 		});
-	});
-	return () => source.close();
+		source.addEventListener("error", () => {
+			const mine = source;
+			// An event does not say why: ask does.
+			ask(api(name)).catch((e) => {
+				if (source !== mine) return;
+				trouble(e.message);
+				if (place.key === undefined) place.replaceChildren();
+			});
+			if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, again); // else the browser tries again by itself
+		});
+	};
+	open();
+	return () => {
+		clearTimeout(timer);
+		source.close();
+		source = null;
+	};
 }
 
 function facts(list) {
 	return element("dl", { class: "facts" }, ...list.filter(([, v]) => v !== "" && v !== undefined)
-		.map(([k, v]) => element("div", {}, element("dt", {}, k), element("dd", {}, v))));
+		.map(([k, v]) => element("div", {}, element("dt", {}, k), element("dd", {}, ...breakable(v)))));
 }
 
 const seconds = (epochs) => epochs.reduce((sum, e) => sum + (e.seconds || 0), 0);
@@ -143,7 +156,7 @@ function course(run) {
 		["left", left(run)],
 		["begun", when(run.began)],
 	]));
-	parts.push(element("div", { class: "figures" },
+	parts.push(element("div", { class: "figures pairs" },
 		plot({ title: "Loss of each epoch", x: "epoch", y: "loss" }, [{ name: "training", x, y: column(run.epochs, "train_loss") }, { name: "validation", x, y: column(run.epochs, "val_loss") }]),
 		plot({ title: `${run.measure || "Score"} of each epoch${run.percent ? ", %" : ""}`, x: "epoch", y: run.measure, percent: run.percent }, [{ name: "training", x, y: column(run.epochs, "train_score") }, { name: "validation", x, y: column(run.epochs, "val_score") }]),
 		plot({ title: "Loss of the steps", x: "step", y: "loss" }, [{ name: "training", x: run.steps.step || [], y: run.steps.loss || [] }]),
@@ -161,7 +174,7 @@ function table(run) {
 	const rows = run.epochs.slice(-40).map((e) => element("tr", { class: e.n === run.best ? "best" : undefined },
 		...[String(e.n), digits(e.train_loss), score(run, e.train_score), digits(e.val_loss), score(run, e.val_score), digits(e.lr, 3), digits(e.seconds, 3)]
 			.map((t, i) => element("td", { class: i > 4 ? "wide" : undefined }, t))));
-	return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...head.map((t, i) => element("th", { scope: "col", class: i > 4 ? "wide" : undefined }, t)))), element("tbody", {}, ...rows)));
+	return scroll("epochs", "Epochs", element("table", {}, element("thead", {}, element("tr", {}, ...head.map((t, i) => element("th", { scope: "col", class: i > 4 ? "wide" : undefined }, t)))), element("tbody", {}, ...rows)));
 }
 
 // Several runs.
@@ -175,6 +188,9 @@ export function showCompare(names) {
 		keep(place, runs, () => compared(runs));
 	});
 }
+
+// Settings that say where something goes and not what is learnt.
+const elsewhere = ["output", "run", "threads", "workers", "quiet", "verbose", "json"];
 
 function compared(runs) {
 	const over = (key) => runs.map((r) => ({ name: r.name, x: column(r.epochs, "n"), y: column(r.epochs, key) }));
@@ -191,16 +207,16 @@ function compared(runs) {
 		["epochs", ...runs.map((r) => String(r.epochs.length))],
 		["time", ...runs.map((r) => duration(seconds(r.epochs)))],
 	];
-	parts.push(element("h3", {}, "Results"), matrix(runs, rows));
-	const keys = [...new Set(runs.flatMap((r) => r.settings.map(([k]) => k)))];
+	parts.push(element("h3", {}, "Results"), matrix("results-of-runs", "Results", runs, rows));
+	const keys = [...new Set(runs.flatMap((r) => r.settings.map(([k]) => k)))].filter((k) => !elsewhere.includes(k));
 	const differ = keys.map((k) => [k, ...runs.map((r) => setting(r, k) ?? "not given")]).filter(([, ...v]) => new Set(v).size > 1);
-	parts.push(element("h3", {}, "Settings that differ"), differ.length ? matrix(runs, differ) : element("p", { class: "note" }, "None: these runs were given the same settings."));
+	parts.push(element("h3", {}, "Settings that differ"), differ.length ? matrix("settings-of-runs", "Settings that differ", runs, differ) : element("p", { class: "note" }, "None: these runs were given the same settings."));
 	return parts;
 }
 
-function matrix(runs, rows) {
+function matrix(id, name, runs, rows) {
 	const names = runs.map((r) => element("th", { scope: "col" }, element("a", { href: `#run/${path(r.name)}` }, r.name)));
-	return element("div", { class: "scroll" }, element("table", {},
+	return scroll(id, name, element("table", {},
 		element("thead", {}, element("tr", {}, element("td", {}), ...names)),
-		element("tbody", {}, ...rows.map(([k, ...v]) => element("tr", {}, element("th", { scope: "row" }, k), ...v.map((t) => element("td", {}, t)))))));
+		element("tbody", {}, ...rows.map(([k, ...v]) => element("tr", {}, element("th", { scope: "row" }, k), ...v.map((t) => element("td", {}, ...breakable(t))))))));
 }

@@ -99,8 +99,8 @@ function choose(name) {
 
 /** told says in words what heads tell. */
 function told(heads) {
-	const words = { class: "classes", labels: "labels", values: "numbers" };
-	return heads.map((h) => `${h.name ? `${h.name}, ` : ""}${h.classes.length} ${words[h.kind || "class"] || "outputs"}`).join("; ");
+	const words = { class: ["class", "classes"], labels: ["label", "labels"], values: ["number", "numbers"] };
+	return heads.map((h) => `${h.name ? `${h.name}, ` : ""}${h.classes.length} ${words[h.kind || "class"][h.classes.length === 1 ? 0 : 1]}`).join("; ");
 }
 
 function add(files) {
@@ -127,7 +127,7 @@ class Photo {
 	constructor(file) {
 		this.file = file;
 		this.name = file.name || "pasted picture";
-		this.picture = new Picture(file);
+		this.picture = new Picture(file, this.name);
 		this.answers = element("div", {}, element("p", { class: "note" }, "waiting …"));
 		this.note = element("p", { class: "note", hidden: true });
 		const remove = element("button", { type: "button", "aria-label": `Remove ${this.name}`, click: () => this.remove() }, "×");
@@ -149,7 +149,7 @@ class Photo {
 
 	/** predict asks a model what the photograph shows. */
 	async predict(name) {
-		if (name !== model || !photos.includes(this)) return;
+		if (name === null || name !== model || !photos.includes(this)) return; // whoever chooses a model asks again
 		this.model = name;
 		this.map = null;
 		this.chosen = -1; // the likeliest
@@ -159,7 +159,7 @@ class Photo {
 			this.result = null;
 			this.answers.replaceChildren();
 			this.say(e.message, true);
-			await this.picture.draw(null, 0);
+			await this.draw();
 			byId("said").textContent = `${this.name}: ${e.message}`;
 			return;
 		}
@@ -212,8 +212,9 @@ class Photo {
 	async explainIfShown() {
 		if (!byId("explain").checked || !this.result || this.map || !photos.includes(this) || this.model !== model) return;
 		try {
-			const which = this.chosen < 0 ? "" : `?class=${this.chosen}`;
-			const x = await ask(address(model, `/explain${which}`), { method: "POST", body: this.file });
+			const chosen = this.chosen;
+			const x = await ask(address(model, `/explain${chosen < 0 ? "" : `?class=${chosen}`}`), { method: "POST", body: this.file });
+			if (chosen !== this.chosen) return; // another one meanwhile, which waits for its turn
 			this.map = x;
 			for (const b of this.answers.querySelectorAll(".answer")) b.setAttribute("aria-pressed", String(Number(b.dataset.index) === x.index));
 			const alike = new Set(this.picture.decode(x)).size < 2;
@@ -227,7 +228,6 @@ class Photo {
 	draw() {
 		const strength = byId("explain").checked ? Number(byId("strength").value) / 100 : 0;
 		const label = this.map && strength > 0 ? `${this.name}, with what speaks for ${this.map.class} marked` : this.name;
-		this.picture.canvas.setAttribute("aria-label", label);
-		return this.picture.draw(this.map, strength);
+		return this.picture.draw(this.map, strength, label);
 	}
 }
