@@ -260,6 +260,7 @@ def check_end(browser, address, server):
 
 
 def main(binary, axe, work):
+    expect.set_options(timeout=PATIENCE)
     tally, work = Tally(), pathlib.Path(work).resolve()
     binary, axe = str(pathlib.Path(binary).resolve()), pathlib.Path(axe).read_text()
     folder = digits(work / "photos")

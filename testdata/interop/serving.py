@@ -159,7 +159,7 @@ def hostile(address, name):
         ("an unknown encoding", 415, lambda: send(address, body(b"{}", "Content-Encoding: br"))),
         ("a long header", 431, lambda: send(address, line + b"X: " + b"x" * 100_000 + b"\r\n\r\n")),
         *[("a slow header", 408, lambda: send(address, *slow, pause=1.2))] * SLOW,
-        *[("a body that does not come", 0, lambda: send(address, line + b"Content-Length: 1000\r\n\r\n{", patience=2 * HEADER))] * (SLOW // 10),
+        *[("a body that does not come", 0, lambda: send(address, line + b"Content-Length: 1000\r\n\r\n{", patience=HEADER))] * (SLOW // 10),
     ]
 
 

@@ -2,12 +2,12 @@
 
 import { element } from "./page.js";
 
-const W = 360;
-const H = 230;
-const left = 48;
+const W = 420;
+const H = 250;
+const left = 56;
 const bottom = 34;
 const top = 8;
-const right = 10;
+const right = 16;
 const kinds = 6; // of colours and dashes
 
 function svg(name, attributes, ...children) {
@@ -19,14 +19,18 @@ function svg(name, attributes, ...children) {
 
 const finite = (v) => v !== null && Number.isFinite(v);
 
-/** ticks are multiples of 1, 2 or 5 times a power of ten between two numbers. */
-function ticks(low, high, n, whole) {
-	const raw = Math.max((high - low) / n, whole ? 1 : 0) || 1;
+/** between is the distance of ticks, about n of them: 1, 2 or 5 times a power of ten. */
+function between(low, high, n) {
+	const raw = (high - low) / n || 1;
 	const power = 10 ** Math.floor(Math.log10(raw));
-	const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+	return [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+}
+
+/** ticks are the multiples of step from low to high. */
+function ticks(low, high, step) {
 	const list = [];
 	for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) list.push(i * step);
-	return { list, step };
+	return list;
 }
 
 function label(v, step) {
@@ -36,7 +40,7 @@ function label(v, step) {
 }
 
 /**
- * plot draws series of {name, x, y, dots} as a figure. x and y are lists of numbers, null where nothing was measured.
+ * plot draws series of {name, x, y} as a figure. x and y are lists of numbers, null where nothing was measured.
  * of: title, x and y the names of the axes, percent where y is a share.
  */
 export function plot(of, series) {
@@ -52,23 +56,23 @@ export function plot(of, series) {
 	let [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
 	if (x0 === x1) [x0, x1] = [x0 - 0.5, x1 + 0.5];
 	if (y0 === y1) [y0, y1] = [y0 - 0.05 * Math.max(1, Math.abs(y0)), y1 + 0.05 * Math.max(1, Math.abs(y1))];
-	const yTicks = ticks(y0, y1, 5, false);
-	y0 = Math.floor(y0 / yTicks.step + 1e-9) * yTicks.step;
-	y1 = Math.ceil(y1 / yTicks.step - 1e-9) * yTicks.step;
+	const xStep = Math.max(between(x0, x1, 6), 1); // epochs and steps are whole
+	const yStep = between(y0, y1, 5);
+	y0 = Math.floor(y0 / yStep + 1e-9) * yStep;
+	y1 = Math.ceil(y1 / yStep - 1e-9) * yStep;
 	if (of.percent) y1 = Math.min(y1, 100);
 	const toX = (v) => left + ((v - x0) / (x1 - x0)) * (W - left - right);
 	const toY = (v) => H - bottom - ((v - y0) / (y1 - y0)) * (H - bottom - top);
 
 	const picture = svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "plot", role: "img", "aria-label": summary(of, drawn) });
-	for (const v of ticks(y0, y1, 5, false).list) {
+	for (const v of ticks(y0, y1, yStep)) {
 		picture.append(svg("line", { class: "grid", x1: left, x2: W - right, y1: toY(v), y2: toY(v) }),
-			svg("text", { x: left - 6, y: toY(v) + 4, "text-anchor": "end" }, label(v, yTicks.step)));
+			svg("text", { x: left - 6, y: toY(v) + 4, "text-anchor": "end" }, label(v, yStep)));
 	}
-	const xTicks = ticks(x0, x1, 6, true);
 	picture.append(svg("line", { class: "axis", x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }));
-	for (const v of xTicks.list) {
+	for (const v of ticks(x0, x1, xStep)) {
 		picture.append(svg("line", { class: "axis", x1: toX(v), x2: toX(v), y1: H - bottom, y2: H - bottom + 4 }),
-			svg("text", { x: toX(v), y: H - bottom + 17, "text-anchor": "middle" }, label(v, xTicks.step)));
+			svg("text", { x: toX(v), y: H - bottom + 17, "text-anchor": "middle" }, label(v, xStep)));
 	}
 	picture.append(svg("text", { x: (left + W - right) / 2, y: H - 2, "text-anchor": "middle" }, of.x));
 	for (const s of drawn) {
@@ -79,7 +83,8 @@ export function plot(of, series) {
 			pen = finite(v);
 		});
 		picture.append(svg("path", { class: `line s${s.kind} d${s.kind}`, d: path }));
-		if (s.y.length > 30) continue;
+		const apart = (toX(s.x[s.x.length - 1]) - toX(s.x[0])) / (s.x.length - 1);
+		if (apart < 8) continue; // dots would make a thick line
 		s.y.forEach((v, i) => {
 			if (finite(v)) picture.append(svg("circle", { class: `dot s${s.kind}`, cx: toX(s.x[i]), cy: toY(v), r: 3 }));
 		});

@@ -164,17 +164,19 @@ function course(run) {
 	if (run.settings.length) {
 		parts.push(element("h3", {}, "Settings"), facts(run.settings));
 	}
-	if (run.epochs.length) parts.push(element("h3", {}, "Epochs"), table(run));
+	if (run.epochs.length) parts.push(element("h3", {}, run.epochs.length > rows ? `The last ${rows} epochs` : "Epochs"), table(run));
 	return parts;
 }
+
+const rows = 40; // of the table of epochs
 
 function table(run) {
 	const m = run.measure;
 	const head = ["epoch", "loss", m, "val. loss", `val. ${m}`, "rate", "seconds"];
-	const rows = run.epochs.slice(-40).map((e) => element("tr", { class: e.n === run.best ? "best" : undefined },
+	const lines = run.epochs.slice(-rows).map((e) => element("tr", { class: e.n === run.best ? "best" : undefined },
 		...[String(e.n), digits(e.train_loss), score(run, e.train_score), digits(e.val_loss), score(run, e.val_score), digits(e.lr, 3), digits(e.seconds, 3)]
 			.map((t, i) => element("td", { class: i > 4 ? "wide" : undefined }, t))));
-	return scroll("epochs", "Epochs", element("table", {}, element("thead", {}, element("tr", {}, ...head.map((t, i) => element("th", { scope: "col", class: i > 4 ? "wide" : undefined }, t)))), element("tbody", {}, ...rows)));
+	return scroll("epochs", "Epochs", element("table", {}, element("thead", {}, element("tr", {}, ...head.map((t, i) => element("th", { scope: "col", class: i > 4 ? "wide" : undefined }, t)))), element("tbody", {}, ...lines)));
 }
 
 // Several runs.

@@ -1,6 +1,6 @@
 // Try a model: photographs go to the server, its answers and what decided come back.
 
-import { ask, byId, element, percent, digits, trouble } from "./page.js";
+import { ask, breakable, byId, element, percent, digits, trouble } from "./page.js";
 import { Picture } from "./picture.js";
 
 const most = 24; // photographs on the page
@@ -85,7 +85,7 @@ function choose(name) {
 		if (name !== model) return;
 		try {
 			const m = await ask(address(name, ""));
-			byId("about").textContent = `${m.from}: ${told(m.heads)}; it sees ${m.input}`;
+			byId("about").replaceChildren(...breakable(`${m.from}: ${told(m.heads)}; it sees ${m.input}`));
 			byId("choose").disabled = false;
 			trouble("");
 		} catch (e) {
