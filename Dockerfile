@@ -6,6 +6,7 @@ FROM scratch
 ARG TARGETARCH=amd64
 # what graft models pull trusts
 COPY --from=alpine:3 /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY dist/LICENSES.txt /
 COPY dist/graft-linux-${TARGETARCH} /graft
 ENV HOME=/work
 WORKDIR /work

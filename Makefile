@@ -80,7 +80,7 @@ vuln: ## run govulncheck over the newest vulnerability database, with the Go tha
 CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo devel)
-release: ## build dist/graft-OS-ARCH for all PLATFORMS, stripped and stamped with VERSION, with SBOMs and SHA256SUMS
+release: ## build dist/graft-OS-ARCH for all PLATFORMS, stripped and stamped with VERSION, with SBOMs, licences and SHA256SUMS
 	@set -e; rm -rf dist; mkdir dist; export GOTOOLCHAIN=$(RELEASEGO) CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0; \
 	for platform in $(PLATFORMS); do \
 		os=$${platform%/*} arch=$${platform#*/}; name=graft-$$os-$$arch; \
@@ -89,6 +89,10 @@ release: ## build dist/graft-OS-ARCH for all PLATFORMS, stripped and stamped wit
 		$(GO) run $(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output dist/$$name.cdx.json dist/$$name; \
 		echo dist/$$name; \
 	done; \
+	{ cat models/digits.LICENSE.txt "$$($(GO) env GOROOT)/LICENSE"; \
+		$(GO) list -deps -f '{{with .Module}}{{.Path}} {{.Dir}}{{end}}' ./cli/graft | sort -u | while read -r module dir; do \
+			printf '\n==== %s\n\n' "$$module"; cd "$$dir"; find . -maxdepth 2 -type f \( -ipath './licen[cs]e*' -o -name NOTICE \) | sort | xargs cat; \
+		done; } >dist/LICENSES.txt; \
 	cd dist; sums=$$(command -v sha256sum || echo 'shasum -a 256'); $$sums * >SHA256SUMS
 
 demo: build ## do the main job on the data and the model inside the program
