@@ -53,6 +53,10 @@ GIVE = """([files, how]) => {
     else for (const what of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(what, { ...given, dataTransfer: data }));
 }"""
 
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
 PICTURE = "(canvas) => canvas.toDataURL()"
 GRAY = """(canvas) => {
     const p = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -171,6 +175,8 @@ def check_live(visit, binary, work):
         expect(epochs).to_have_text(re.compile(r"^[1-9]\d* of 200$"))
         seen = {epochs.inner_text()}
         visit.look("live")
+        for hidden in (True, False):  # as when another tab is looked at meanwhile
+            page.evaluate(HIDE, hidden)
         while len(seen) < 4 and page.locator("#run .state").inner_text() == "running":
             page.wait_for_timeout(300)
             seen.add(epochs.inner_text())

@@ -31,9 +31,10 @@ HEADER = 10  # seconds that a request's header may take
 
 
 @contextlib.contextmanager
-def served(binary, *args, cwd=None):
+def served(binary, *args):
     """graft serve on a port of its own; gives "127.0.0.1:PORT" and the process, and ends it."""
-    server = subprocess.Popen([binary, "serve", *map(str, args), "--addr", "127.0.0.1:0", "--json", "-q"], cwd=cwd, stdout=subprocess.PIPE, text=True)
+    command = [binary, "serve", *map(str, args), "--addr", "127.0.0.1:0", "--json", "-q"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     told = ""
     try:
         while not told.endswith("}\n"):
@@ -104,9 +105,11 @@ def check_protocol(tally, address, models):
                 r = client.infer(m.name, request_id=form, **arguments)
                 got = r.as_numpy(m.output.name)
                 tally.check(m.close(got, want) and r.get_response()["id"] == form, f"{m.name}, {form}, batch {n}: {got} want {want}")
-    refused(tally, "another model", lambda: client.infer("other", models[0].given(x)), "there is no model")
+    given = models[0].given(models[0].batch(1, 1))
+    refused(tally, "another model", lambda: client.infer("other", given), "there is no model")
     refused(tally, "another type", lambda: client.infer(models[0].name, [triton.InferInput(models[0].input.name, [1], "INT8")]), "want FP32")
-    refused(tally, "another output", lambda: client.infer(models[0].name, models[0].given(models[0].batch(1, 1)), outputs=[triton.InferRequestedOutput("other")]), "no output")
+    other = [triton.InferRequestedOutput("other")]
+    refused(tally, "another output", lambda: client.infer(models[0].name, given, outputs=other), "no output")
     client.close()
 
 

@@ -98,29 +98,39 @@ export function showRun([name]) {
 	place.replaceChildren(element("p", { class: "quiet" }, "loading …"));
 	let source = null;
 	let timer = 0;
+	const close = () => {
+		clearTimeout(timer);
+		source?.close();
+		source = null;
+	};
 	const open = () => {
-		source = new EventSource(api(name, "/events"));
-		source.addEventListener("message", (e) => {
+		const mine = new EventSource(api(name, "/events"));
+		source = mine;
+		mine.addEventListener("message", (e) => {
 			const run = JSON.parse(e.data);
 			trouble("");
 			keep(place, run, () => course(run));
 		});
-		source.addEventListener("error", () => {
-			const mine = source;
+		mine.addEventListener("error", () => {
+			if (source !== mine) return;
 			// An event does not say why: ask does.
 			ask(api(name)).catch((e) => {
 				if (source !== mine) return;
 				trouble(e.message);
 				if (place.key === undefined) place.replaceChildren();
 			});
-			if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, again); // else the browser tries again by itself
+			if (mine.readyState === EventSource.CLOSED) timer = setTimeout(open, again); // else the browser tries again by itself
 		});
 	};
 	open();
+	const seen = () => { // a browser has few connections to a server, which hidden pages would use up
+		close();
+		if (!document.hidden) open();
+	};
+	document.addEventListener("visibilitychange", seen);
 	return () => {
-		clearTimeout(timer);
-		source.close();
-		source = null;
+		document.removeEventListener("visibilitychange", seen);
+		close();
 	};
 }
 
