@@ -81,6 +81,32 @@ func TestSlowAndMalformed(t *testing.T) {
 	}
 }
 
+// TestSecondHeader: a connection that is used again is held to the same time, and one that
+// sends nothing more is closed without a word.
+func TestSecondHeader(t *testing.T) {
+	address, _ := served(t, server(t, Config{Limits: Limits{Header: 200 * time.Millisecond, Idle: 300 * time.Millisecond}}))
+	for _, c := range []struct{ then, want string }{{"GET /v2 HT", "HTTP/1.1 408 "}, {"", ""}} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		io.WriteString(conn, "GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		reader := bufio.NewReader(conn)
+		r, err := http.ReadResponse(reader, nil)
+		if err != nil || r.StatusCode != 200 {
+			t.Fatalf("%v, %v", r, err)
+		}
+		io.Copy(io.Discard, r.Body)
+		io.WriteString(conn, c.then)
+		rest, err := io.ReadAll(reader)
+		if err != nil || !strings.HasPrefix(string(rest), c.want) || c.want == "" && len(rest) > 0 {
+			t.Errorf("after %q: %q, %v", c.then, rest, err)
+		}
+	}
+}
+
 // TestTooManyConnections: one more than allowed is told so, and served once there is room.
 func TestTooManyConnections(t *testing.T) {
 	s := server(t, Config{Limits: Limits{Conns: 2}})
