@@ -247,6 +247,9 @@ func TestPages(t *testing.T) {
 			photograph(t, filepath.Join(dir, "runs/finetune1/report.html"), picture)
 		}
 		for _, name := range pages(t, "docs/howto", "docs/explanation") {
+			if b, err := os.ReadFile(filepath.Join(root, name)); err == nil && !strings.Contains(string(b), "```console") {
+				continue // nothing is typed there
+			}
 			t.Run(filepath.Base(name), func(t *testing.T) {
 				t.Parallel()
 				mine := filepath.Join(t.TempDir(), "graft")
