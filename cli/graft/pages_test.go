@@ -70,6 +70,17 @@ func (s session) String() string {
 	return "$ " + strings.ReplaceAll(strings.TrimSuffix(s.command, "\n"), "\n", "\n> ") + "\n" + s.prints
 }
 
+// afresh is what is printed now, with as many lines before and after a line "…" as are shown.
+func (s session) afresh(printed string) string {
+	before, after, elided := strings.Cut(s.prints, "…\n")
+	lines := strings.SplitAfter(printed, "\n")
+	first, last := strings.Count(before, "\n"), len(lines)-1-strings.Count(after, "\n")
+	if !elided || first > last {
+		return printed
+	}
+	return strings.Join(lines[:first], "") + "…\n" + strings.Join(lines[last:], "")
+}
+
 // run types the command in the folder dir, whose home is its own, and returns what appears.
 func (s session) run(t *testing.T, dir string) string {
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(s.command, "go run ./cli/graft", "graft"))
@@ -92,6 +103,7 @@ func (s session) run(t *testing.T, dir string) string {
 var (
 	fraction = regexp.MustCompile(`-?\d+\.\d+(e[-+]\d+)?`)
 	epoch    = regexp.MustCompile(`epoch +\d+`)
+	best     = regexp.MustCompile(`(?m)^(epoch .*?) +best$`)
 	proof    = regexp.MustCompile(`and (the same outputs|outputs within \S+)`) // after rounding
 	duration = regexp.MustCompile(`#?\d* ?\b(µs|ms|s|min)\b`)
 	counts   = regexp.MustCompile(`(?m)^.* \|  .*$`) // a row of confusions
@@ -105,6 +117,7 @@ var (
 func steady(text string) string {
 	text = counts.ReplaceAllStringFunc(text, func(row string) string { return figure.ReplaceAllString(row, "#") })
 	text = plotted.ReplaceAllString(waiting.ReplaceAllString(text, ""), "")
+	text = best.ReplaceAllString(text, "$1")
 	text = epoch.ReplaceAllString(text, "epoch #")
 	text = proof.ReplaceAllString(text, "and its outputs")
 	text = fraction.ReplaceAllString(text, "#")
@@ -155,9 +168,7 @@ func walk(t *testing.T, name, dir string) {
 			if !same && !*update {
 				t.Errorf("%s shows\n%s\nwhere appears\n%s", name, s, printed)
 			}
-			if !same || !strings.Contains(s.prints, "…") {
-				s.prints = waiting.ReplaceAllString(printed, "")
-			}
+			s.prints = s.afresh(waiting.ReplaceAllString(printed, ""))
 			now += s.String()
 		}
 		fresh = strings.Replace(fresh, "```\n"+block.text, "```\n"+now, 1)
