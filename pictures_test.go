@@ -26,7 +26,7 @@ func TestPictures(t *testing.T) {
 	}
 	im, err := png.Decode(strings.NewReader(page(t, "docs/pictures/report.png")))
 	if err != nil || im.Bounds().Dx() < 1000 {
-		t.Errorf("docs/pictures/report.png: %v; go test ./cli/graft -run Pages -update takes it where it is missing", err)
+		t.Errorf("docs/pictures/report.png: %v; go test ./cli/graft -run Pages -afresh takes it where it is missing", err)
 	}
 }
 

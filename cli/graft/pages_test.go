@@ -20,7 +20,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var update = flag.Bool("update", false, "let the pages show what their commands print now")
+var afresh = flag.Bool("afresh", false, "let the pages show what their commands print now")
 
 const root = "../.." // of the repository
 
@@ -72,7 +72,7 @@ func (s session) String() string {
 
 // afresh is what is printed now, with as many lines before and after a line "…" as are shown.
 func (s session) afresh(printed string) string {
-	before, after, elided := strings.Cut(s.prints, "…\n")
+	before, after, elided := strings.Cut("\n"+s.prints, "\n…\n")
 	lines := strings.SplitAfter(printed, "\n")
 	first, last := strings.Count(before, "\n"), len(lines)-1-strings.Count(after, "\n")
 	if !elided || first > last {
@@ -165,7 +165,7 @@ func walk(t *testing.T, name, dir string) {
 		for _, s := range sessions(block.text) {
 			printed := s.run(t, dir)
 			same := shows(s.prints, printed)
-			if !same && !*update {
+			if !same && !*afresh {
 				t.Errorf("%s shows\n%s\nwhere appears\n%s", name, s, printed)
 			}
 			s.prints = s.afresh(waiting.ReplaceAllString(printed, ""))
@@ -174,7 +174,7 @@ func walk(t *testing.T, name, dir string) {
 		fresh = strings.Replace(fresh, "```\n"+block.text, "```\n"+now, 1)
 		fresh = strings.Replace(fresh, block.text+"```", now+"```", 1)
 	}
-	if *update && fresh != page {
+	if *afresh && fresh != page {
 		if err := os.WriteFile(path, []byte(fresh), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +254,7 @@ func TestPages(t *testing.T) {
 		dir := t.TempDir()
 		walk(t, "docs/tutorial.md", dir)
 		picture := filepath.Join(root, "docs/pictures/report.png")
-		if _, err := os.Stat(picture); *update && err != nil { // a page tells its date, so that each is another
+		if _, err := os.Stat(picture); *afresh && err != nil { // a page tells its date, so that each is another
 			photograph(t, filepath.Join(dir, "runs/finetune1/report.html"), picture)
 		}
 		for _, name := range pages(t, "docs/howto", "docs/explanation") {
