@@ -44,17 +44,17 @@ func blocks(page string) []pageBlock {
 	return list
 }
 
-// A session is one command of a console block, from "$ " on, and what it is shown to print.
-type session struct{ command, prints string }
+// An exchange is one command of a console block, from "$ " on, and what it is shown to print.
+type exchange struct{ command, prints string }
 
-// sessions divides a console block; a line that begins with "> " continues the command.
-func sessions(block string) []session {
-	var list []session
+// exchanges divides a console block; a line that begins with "> " continues the command.
+func exchanges(block string) []exchange {
+	var list []exchange
 	for line := range strings.Lines(block) {
 		last := len(list) - 1
 		switch command, isCommand := strings.CutPrefix(line, "$ "); {
 		case isCommand:
-			list = append(list, session{command: command})
+			list = append(list, exchange{command: command})
 		case last < 0: // nothing has been typed
 		case strings.HasPrefix(line, "> ") && list[last].prints == "":
 			list[last].command += line[2:]
@@ -65,13 +65,13 @@ func sessions(block string) []session {
 	return list
 }
 
-// String is the session as a page shows it.
-func (s session) String() string {
+// String is the exchange as a page shows it.
+func (s exchange) String() string {
 	return "$ " + strings.ReplaceAll(strings.TrimSuffix(s.command, "\n"), "\n", "\n> ") + "\n" + s.prints
 }
 
 // afresh is what is printed now, with as many lines before and after a line "…" as are shown.
-func (s session) afresh(printed string) string {
+func (s exchange) afresh(printed string) string {
 	before, after, elided := strings.Cut("\n"+s.prints, "\n…\n")
 	lines := strings.SplitAfter(printed, "\n")
 	first, last := strings.Count(before, "\n"), len(lines)-1-strings.Count(after, "\n")
@@ -82,7 +82,7 @@ func (s session) afresh(printed string) string {
 }
 
 // run types the command in the folder dir, whose home is its own, and returns what appears.
-func (s session) run(t *testing.T, dir string) string {
+func (s exchange) run(t *testing.T, dir string) string {
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(s.command, "go run ./cli/graft", "graft"))
 	cmd.Dir = dir
 	home := filepath.Join(dir, ".home")
@@ -162,7 +162,7 @@ func walk(t *testing.T, name, dir string) {
 			continue
 		}
 		now := ""
-		for _, s := range sessions(block.text) {
+		for _, s := range exchanges(block.text) {
 			printed := s.run(t, dir)
 			same := shows(s.prints, printed)
 			if !same && !*afresh {
