@@ -118,6 +118,6 @@ set-module: ## rename the module: make set-module PATH=example.org/graft
 	old=$$(sed -n 's/^module //p' go.mod); \
 	find . -name '*.go' ! -name '*.pb.go' -exec sed -i.bak -E "s|^(import )?([[:space:]]*([A-Za-z_.]+ )?)\"$$old/|\1\2\"$(PATH)/|" {} +; \
 	find . -name go.mod -exec sed -i.bak -E "s#^(module |require |replace |[[:space:]]+)$$old( |/|$$)#\1$(PATH)\2#" {} +; \
-	sed -i.bak -E "s|\"$$old/|\"$(PATH)/|; s|$$old=|$(PATH)=|; s|$$old@|$(PATH)@|" README.md; \
+	sed -i.bak -E "s|\"$$old/|\"$(PATH)/|; s|$$old=|$(PATH)=|; s|$$old@|$(PATH)@|" README.md docs/howto/use-from-go.md; \
 	find . -name '*.bak' -exec rm {} +; \
 	echo 'the module is $(PATH) now'

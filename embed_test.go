@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestEmbedding builds and runs a program of another module that uses graft as the
-// README says: with a replacement, and nothing but the modules graft needs itself.
+// TestEmbedding builds and runs a program of another module that uses graft as
+// docs/howto/use-from-go.md says: with a replacement, and nothing but the modules graft needs itself.
 func TestEmbedding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links a program")

@@ -12,7 +12,7 @@ import (
 )
 
 // Cut a network before its last layer, give it a new one, train it on new pictures, and
-// then all layers, and write the result. The README shows this.
+// then all layers, and write the result. The README and docs/howto/use-from-go.md show this.
 func Example() {
 	check := func(err error) {
 		if err != nil {

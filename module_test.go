@@ -214,11 +214,9 @@ func TestNamedTests(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"} {
-		for _, word := range quoted(page(t, name)) {
-			if regexp.MustCompile(`^(Test|Fuzz|Example|Benchmark)[A-Z]\w+$`).MatchString(word) && !have[word] {
-				t.Errorf("%s names %s, which is no test", name, word)
-			}
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Example|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(all(t, "*.md"), -1) {
+		if !have[m[1]] {
+			t.Errorf("the pages name %s, which is no test", m[1])
 		}
 	}
 }

@@ -32,13 +32,15 @@ func demoVerb() *cli.Command {
 A small network that learnt the digits 0 to 4 is cut after each of its layers and
 learns 5 to 9 from a few examples: with the first n layers frozen, fine-tuned, and
 from scratch, over five seeds. The curve is drawn here and in a PNG; a fine-tuned
-model is written as ONNX.`,
+model is written as ONNX. --keep leaves the network and the pictures, to go on with.`,
 		UsageText: `
   graft demo
+  graft demo --keep play
   graft demo -o digits.onnx --plot digits.png`,
 		Flags: []cli.Flag{
 			model,
 			&cli.StringFlag{Name: "plot", Usage: "`FILE.png` draw the curve here", Value: "demo.png", TakesFile: true},
+			&cli.StringFlag{Name: "keep", Usage: "`DIR` write the network (base.onnx) and the pictures (digits/CLASS/*.png) here"},
 		},
 		Action: runDemo,
 	}
@@ -115,6 +117,11 @@ func runDemo(c *cli.Context) error {
 			return err
 		}
 	}
+	if dir := c.String("keep"); dir != "" {
+		if err := checkFolder(dir); err != nil {
+			return err
+		}
+	}
 	d, err := newDemo(c)
 	if err != nil {
 		return err
@@ -128,6 +135,11 @@ func runDemo(c *cli.Context) error {
 	}
 	if err := writeFile(plot, func(w io.Writer) error { return d.plot(w) }); err != nil {
 		return err
+	}
+	if dir := c.String("keep"); dir != "" {
+		if err := d.keep(dir); err != nil {
+			return err
+		}
 	}
 	s := demonstration{path, plot, demoPerClass * 5, d.rest[0].Len(), d.results}
 	return u.next(u.result("", s, func(w io.Writer) error { return d.tell(w, path, plot) }),

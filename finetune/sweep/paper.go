@@ -28,8 +28,8 @@ var (
 	paperGiven  = [2][]float64{{0.6534, 0.6571, 0.6506, 0.6250, 0.5824, 0.5219, 0.4851, 0.3990}, {0.5372, 0.5392, 0.5214, 0.5008, 0.4616, 0.4098, 0.3742, 0.2914}}
 )
 
-// authors is the authors' study, by its means, for an overlay.
-func authors() *report.Study {
+// Authors is the study of Yosinski et al. by the means that they published, for figures of its own or laid over another.
+func Authors() *report.Study {
 	s := &report.Study{Name: "Yosinski et al. 2014", Depth: 8}
 	add := func(to *[]report.Network, label string, means []float64) {
 		for n, v := range means {

@@ -38,7 +38,7 @@ func (a *Analysis) Record(depth int, overlay bool) report.Study {
 		s.Random = nil
 	}
 	if overlay {
-		s.Overlay = authors()
+		s.Overlay = Authors()
 	}
 	return s
 }
