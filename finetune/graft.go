@@ -352,6 +352,23 @@ type lineage struct {
 	Seed     uint64  `json:"seed"`
 }
 
+// StoredFrozen is the tensor up to which the last training of a model has changed nothing,
+// "" where all has learnt; ok says whether the model tells of a training.
+func StoredFrozen(m *onnx.ModelProto) (tensor string, ok bool, err error) {
+	s, ok := onnx.Metadata(m, LineageKey)
+	if !ok {
+		return "", false, nil
+	}
+	var history []lineage
+	if err := json.Unmarshal([]byte(s), &history); err != nil {
+		return "", false, failf("", "metadata %s: %w", LineageKey, err)
+	}
+	if len(history) == 0 {
+		return "", false, nil
+	}
+	return history[len(history)-1].Frozen, true, nil
+}
+
 // describe writes labels, preprocessing and lineage into the model.
 func (p *Plan) describe(c Config) error {
 	var history []json.RawMessage

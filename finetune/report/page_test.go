@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -159,15 +160,17 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		lookAt(t, chromium, page, dir)
 	}
-	var b bytes.Buffer
-	if err := aStudy().HTML(&b); err != nil {
-		t.Fatal(err)
+	for name, write := range map[string]func(io.Writer) error{"study": aStudy().HTML, "diagram": aDiagram(strings.Repeat("WORD", 40)).HTML} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		page := filepath.Join(dir, name+".html")
+		if err := os.WriteFile(page, b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		lookAt(t, chromium, page, dir)
 	}
-	page := filepath.Join(dir, "study.html")
-	if err := os.WriteFile(page, b.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	lookAt(t, chromium, page, dir)
 }
 
 // lookAt opens a page in a browser, in every width and scheme, and leaves screenshots.

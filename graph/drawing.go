@@ -1,0 +1,298 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"graft/graph/ops"
+	"graft/onnx"
+)
+
+// Drawing describes a picture of a model, for one image: boxes one below the other in the
+// order of data flow, and beside them lanes for what is read further down.
+type Drawing struct {
+	Rows  []Row
+	Lanes int // the most that run side by side
+	Folds []Fold
+	Left  int // operators below the last row, which are too many to draw
+}
+
+// Row is one box: an operator and the small ones that work on its result alone, or an
+// input of the model.
+type Row struct {
+	Kind   string   // input, conv, depthwise, dense, pool, norm, sum, concat, other
+	Parts  []Part   // none of an input
+	Reads  []string // results of other rows
+	Makes  []string // its results, one but for a Split
+	Shape  []int    // of the first
+	Params int
+	MACs   int
+	Layer  int // the number of its layer, 0 if it is none
+	Cut    int // the number of the cut point that its result is, 0 if it is none
+	State  string
+	Direct bool   // reads the row above
+	Lanes  []Lane // beside it
+}
+
+// Part is one operator of a row.
+type Part struct {
+	Node   string
+	Op     string
+	Detail string // of a convolution or a pool: 3×3, stride 2
+}
+
+// States of a row that has tensors which can learn, where it is known what learns.
+const (
+	Frozen = "frozen"
+	Learns = "learns"
+)
+
+// Lane is how a lane passes a row: it comes from the one numbered From above, and goes on
+// as To below. Lanes are counted from the boxes outward; -1 is the box itself.
+type Lane struct {
+	From, To int
+	Read     bool // by the box, on the way
+}
+
+// maxRows bounds a drawing, maxParts a box of it.
+const (
+	maxRows  = 2000
+	maxParts = 12
+	maxLanes = 12 // what is further out shares the last one
+)
+
+// Draw describes a picture of the model. l says what of it learns; nil where nobody knows.
+func (s *Structure) Draw(l *Learning) *Drawing {
+	p := &painter{s: s, d: &Drawing{}, at: map[*ops.Value]int{}, origin: newOrigins(s.plan.model)}
+	if l != nil {
+		p.learns = map[string]bool{}
+		for _, name := range l.Params {
+			p.learns[name] = true
+		}
+	}
+	p.fill()
+	d := p.d
+	d.Lanes = route(d.Rows, p.reads, p.made)
+	d.Folds = findFolds(d.Rows)
+	return d
+}
+
+// painter fills the rows of a drawing.
+type painter struct {
+	s      *Structure
+	d      *Drawing
+	at     map[*ops.Value]int // the row that a value comes from
+	reads  [][]*ops.Value     // from other rows
+	made   [][]*ops.Value
+	origin origins
+	learns map[string]bool // nil: nobody knows
+}
+
+func (p *painter) fill() {
+	plan := p.s.plan
+	readers := plan.readers()
+	for _, o := range plan.outputs {
+		readers[o]++
+	}
+	for _, v := range plan.inputs {
+		if readers[v] > 0 {
+			p.add(Row{Kind: "input"}, nil, []*ops.Value{v})
+		}
+	}
+	cuts := map[string]int{}
+	for _, c := range p.s.CutPoints {
+		cuts[c.Tensor] = c.N
+	}
+	layers := map[string]int{}
+	for _, l := range p.s.Layers {
+		layers[l.Tensor] = l.N
+	}
+	counted := map[*ops.Value]bool{}
+	for i := 0; i < len(plan.steps); {
+		if len(p.d.Rows) >= maxRows {
+			p.d.Left = len(plan.steps) - i
+			return
+		}
+		n := plan.box(i, readers)
+		box := plan.steps[i : i+n]
+		i += n
+		made := slices.DeleteFunc(slices.Clone(box[n-1].out), func(v *ops.Value) bool { return readers[v] == 0 })
+		r := Row{Kind: kindOf(box[0]), Layer: layers[box[0].out[0].Name], Cut: cuts[made[0].Name]}
+		if r.Layer > 0 {
+			r.MACs = multiplyAdds(box[0], layerWeights(box[0]))
+		}
+		var reads []*ops.Value
+		for _, st := range box {
+			r.Parts = append(r.Parts, Part{st.node.GetName(), st.node.GetOpType(), detail(st)})
+			p.weigh(&r, st, counted)
+			reads = append(reads, st.in...)
+		}
+		p.add(r, reads, made)
+	}
+}
+
+// add appends a row; of what it reads only values of other rows count.
+func (p *painter) add(r Row, reads, made []*ops.Value) {
+	n := len(p.d.Rows)
+	var from []*ops.Value
+	seen := map[*ops.Value]bool{}
+	for _, v := range reads {
+		if row, ok := p.at[v]; ok && !seen[v] {
+			seen[v] = true
+			from = append(from, v)
+			r.Reads = append(r.Reads, v.Name)
+			r.Direct = r.Direct || row == n-1
+		}
+	}
+	for _, v := range made {
+		p.at[v] = n
+		r.Makes = append(r.Makes, v.Name)
+	}
+	r.Shape = made[0].Shape
+	p.d.Rows, p.reads, p.made = append(p.d.Rows, r), append(p.reads, from), append(p.made, made)
+}
+
+// weigh adds the parameters of a step to its row, each tensor once, and what learns of them.
+func (p *painter) weigh(r *Row, st *step, counted map[*ops.Value]bool) {
+	for i := range slots(st, p.s.below[st.out[0]]) {
+		v := st.in[i]
+		if !counted[v] {
+			counted[v] = true
+			r.Params += v.Const.Len()
+		}
+		name, ok := p.origin.of(v.Name)
+		switch {
+		case !ok || p.learns == nil:
+		case p.learns[name]:
+			r.State = Learns
+		case r.State == "":
+			r.State = Frozen
+		}
+	}
+}
+
+// box is how many steps from one on make a box: those that follow it while all that they
+// read comes from inside, or is what the first one reads where that is no layer, and one
+// result is left.
+func (p *plan) box(first int, readers map[*ops.Value]int) int {
+	st := p.steps[first]
+	free := map[*ops.Value]bool{}
+	if kindOf(st) == "other" {
+		for _, v := range st.in {
+			free[v] = true
+		}
+	}
+	open := map[*ops.Value]int{}
+	n := 1
+	for i, st := range p.steps[first:min(first+maxParts, len(p.steps))] {
+		if i > 0 && (apart[kindOf(st)] || st.node.GetOpType() == "Split") {
+			break
+		}
+		for _, v := range st.in {
+			if _, inside := open[v]; inside {
+				if open[v]--; open[v] == 0 {
+					delete(open, v)
+				}
+			} else if v != nil && v.Const == nil && !free[v] && i > 0 {
+				return n
+			}
+		}
+		for _, v := range st.out {
+			if readers[v] > 0 {
+				open[v] = readers[v]
+			}
+		}
+		switch _, last := open[st.out[0]]; {
+		case len(open) == 1 && last:
+			n = i + 1
+		case i == 0: // several results
+			return 1
+		}
+	}
+	return n
+}
+
+// apart are the kinds that begin a box of their own.
+var apart = map[string]bool{"conv": true, "depthwise": true, "dense": true, "pool": true, "concat": true}
+
+func kindOf(st *step) string {
+	op := st.node.GetOpType()
+	switch w := layerWeights(st); {
+	case strings.HasPrefix(op, "Conv") || strings.HasSuffix(op, "Conv"):
+		if w != nil && len(st.in[0].Shape) > 1 && group(st) > 1 && group(st) == st.in[0].Shape[1] {
+			return "depthwise"
+		}
+		return "conv"
+	case w != nil || strings.Contains(op, "MatMul") || op == "Gemm":
+		return "dense"
+	case strings.HasSuffix(op, "Pool"):
+		return "pool"
+	case strings.HasSuffix(op, "Normalization") || op == "LRN":
+		return "norm"
+	case op == "Concat":
+		return "concat"
+	case op == "Add" || op == "Sum" || op == "Mul":
+		if len(slices.DeleteFunc(slices.Clone(st.in), func(v *ops.Value) bool { return v == nil || v.Const != nil })) > 1 {
+			return "sum"
+		}
+	}
+	return "other"
+}
+
+func group(st *step) int {
+	if v := ints(st, "group"); len(v) == 1 {
+		return v[0]
+	}
+	return 1
+}
+
+// ints are the numbers of an attribute, nil where it is not given.
+func ints(st *step, name string) (list []int) {
+	for _, a := range st.node.GetAttribute() {
+		if a.GetName() != name {
+			continue
+		}
+		if a.GetType() == onnx.AttributeProto_INT {
+			return []int{int(a.GetI())}
+		}
+		for _, v := range a.GetInts() {
+			list = append(list, int(v))
+		}
+	}
+	return list
+}
+
+// detail describes a convolution's or a pool's window.
+func detail(st *step) string {
+	kind := kindOf(st)
+	window := ints(st, "kernel_shape")
+	if w := layerWeights(st); w != nil && kind != "dense" {
+		window = w.Shape[2:]
+	}
+	var parts []string
+	add := func(format string, v []int) {
+		if len(v) == 0 {
+			return
+		}
+		if slices.Max(v) == slices.Min(v) && format != "%s" {
+			v = v[:1]
+		}
+		parts = append(parts, fmt.Sprintf(format, strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "×")))
+	}
+	if kind == "dense" || len(window) == 0 {
+		return ""
+	}
+	add("%s", window)
+	for _, a := range []struct{ name, format string }{{"strides", "stride %s"}, {"dilations", "dilation %s"}, {"group", "%s groups"}} {
+		v := ints(st, a.name)
+		if a.name == "group" && kind == "depthwise" || !slices.ContainsFunc(v, func(n int) bool { return n != 1 }) {
+			continue
+		}
+		add(a.format, v)
+	}
+	if kind == "depthwise" {
+		parts = append(parts, "depthwise")
+	}
+	return strings.Join(parts, ", ")
+}
