@@ -240,59 +240,67 @@ func kindOf(st *step) string {
 	return "other"
 }
 
-func group(st *step) int {
-	if v := ints(st, "group"); len(v) == 1 {
-		return v[0]
-	}
-	return 1
-}
-
-// ints are the numbers of an attribute, nil where it is not given.
-func ints(st *step, name string) (list []int) {
-	for _, a := range st.node.GetAttribute() {
-		if a.GetName() != name {
-			continue
-		}
-		if a.GetType() == onnx.AttributeProto_INT {
-			return []int{int(a.GetI())}
-		}
-		for _, v := range a.GetInts() {
-			list = append(list, int(v))
-		}
-	}
-	return list
-}
+func group(st *step) int { return int(max(attribute(st.node, "group").GetI(), 1)) }
 
 // detail describes a convolution's or a pool's window.
 func detail(st *step) string {
 	kind := kindOf(st)
-	window := ints(st, "kernel_shape")
+	window := attribute(st.node, "kernel_shape").GetInts()
 	if w := layerWeights(st); w != nil && kind != "dense" {
-		window = w.Shape[2:]
-	}
-	var parts []string
-	add := func(format string, v []int) {
-		if len(v) == 0 {
-			return
+		window = nil
+		for _, n := range w.Shape[2:] {
+			window = append(window, int64(n))
 		}
-		if slices.Max(v) == slices.Min(v) && format != "%s" {
-			v = v[:1]
-		}
-		parts = append(parts, fmt.Sprintf(format, strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "×")))
 	}
 	if kind == "dense" || len(window) == 0 {
 		return ""
 	}
-	add("%s", window)
-	for _, a := range []struct{ name, format string }{{"strides", "stride %s"}, {"dilations", "dilation %s"}, {"group", "%s groups"}} {
-		v := ints(st, a.name)
-		if a.name == "group" && kind == "depthwise" || !slices.ContainsFunc(v, func(n int) bool { return n != 1 }) {
-			continue
+	parts := []string{joined(window)}
+	for _, name := range []string{"stride", "dilation"} {
+		v := attribute(st.node, name+"s").GetInts()
+		switch {
+		case len(v) == 0 || slices.Max(v) == 1 && slices.Min(v) == 1:
+		case slices.Max(v) == slices.Min(v):
+			parts = append(parts, fmt.Sprint(name, " ", v[0]))
+		default:
+			parts = append(parts, name+" "+joined(v))
 		}
-		add(a.format, v)
 	}
-	if kind == "depthwise" {
-		parts = append(parts, "depthwise")
+	switch n := group(st); {
+	case kind == "depthwise":
+		parts = append(parts, kind)
+	case n > 1:
+		parts = append(parts, fmt.Sprint(n, " groups"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// joined writes 3×3.
+func joined(v []int64) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "×")
+}
+
+// Filters are the weights [M,C,kH,kW] of the model's first convolution, and the name of
+// its node. They must read 1 or 3 channels, so that they can be seen.
+func (s *Structure) Filters() (node string, w *onnx.Tensor, err error) {
+	for _, st := range s.plan.steps {
+		if st.node.GetOpType() != "Conv" {
+			continue
+		}
+		v := layerWeights(st)
+		node = st.node.GetName()
+		if node == "" {
+			node = st.out[0].Name
+		}
+		switch {
+		case v == nil || !ops.IsFloat(v.Type):
+			return "", nil, failf("", "the filters of the first convolution %s are computed, not stored", quote(node))
+		case len(v.Shape) != 4:
+			return "", nil, failf("", "the filters of the first convolution %s have shape %v, want [M C H W]", quote(node), v.Shape)
+		case v.Shape[1] != 1 && v.Shape[1] != 3:
+			return "", nil, failf("", "the first convolution %s reads %d channels: filters can be seen that read 1 or 3", quote(node), v.Shape[1])
+		}
+		return node, v.Const, nil
+	}
+	return "", nil, failf("", "the model has no convolution")
 }

@@ -280,3 +280,42 @@ func TestDrawLarge(t *testing.T) {
 		}
 	}
 }
+
+// The first convolution's filters are given where they can be seen, else it is named.
+func TestFilters(t *testing.T) {
+	for _, c := range []struct {
+		w    []int
+		in   []any
+		want string
+	}{
+		{[]int{5, 3, 2, 2}, []any{1, 3, 8, 8}, ""},
+		{[]int{5, 1, 2, 2}, []any{1, 1, 8, 8}, ""},
+		{[]int{5, 4, 2, 2}, []any{1, 4, 8, 8}, `the first convolution "stem" reads 4 channels`},
+		{[]int{5, 3, 2}, []any{1, 3, 8}, `"stem" have shape [5 3 2]`},
+		{nil, []any{1, 3, 8, 8}, "no convolution"},
+	} {
+		m := &onnx.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*onnx.OperatorSetIdProto{{Version: new(int64(13))}}, Graph: &onnx.GraphProto{
+			Node:   []*onnx.NodeProto{onnx.NewNode("Relu", "", []string{"x"}, []string{"y"})},
+			Input:  []*onnx.ValueInfoProto{onnx.TensorInfo("x", onnx.TensorProto_FLOAT, c.in...)},
+			Output: []*onnx.ValueInfoProto{onnx.TensorInfo("y", onnx.TensorProto_FLOAT)},
+		}}
+		if c.w != nil {
+			n := 1
+			for _, d := range c.w {
+				n *= d
+			}
+			w := onnx.FromFloats(c.w, make([]float32, n))
+			m.Graph.Initializer = []*onnx.TensorProto{w.Proto("w")}
+			m.Graph.Node = []*onnx.NodeProto{onnx.NewNode("Conv", "stem", []string{"x", "w"}, []string{"y"})}
+		}
+		node, w, err := analyse(t, m).Filters()
+		switch {
+		case c.want == "":
+			if err != nil || node != "stem" || !slices.Equal(w.Shape, c.w) {
+				t.Errorf("%v: %q, %v", c.w, node, err)
+			}
+		case err == nil || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%v: %v, want %s", c.w, err, c.want)
+		}
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"graft/finetune"
+	"graft/finetune/data"
 	"graft/finetune/report"
 	"graft/graph"
 	"graft/onnx"
@@ -77,7 +79,55 @@ func draw(c *cli.Context, u *ui, path string, m *onnx.ModelProto, s *graph.Struc
 			return err
 		}
 	}
-	return nil
+	if c.String("filters") == "" {
+		return nil
+	}
+	tiles, err := filters(m, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return write("filters", tiles.Title, tiles.PNG)
+}
+
+// filters are those of the first convolution, each from its least to its greatest weight,
+// in the colours of the images that the model takes.
+func filters(m *onnx.ModelProto, s *graph.Structure) (report.Tiles, error) {
+	node, w, err := s.Filters()
+	if err != nil {
+		return report.Tiles{}, err
+	}
+	x, _ := w.Floats()
+	shape := [3]int(w.Shape[1:])
+	if pre, err := finetune.StoredPreprocess(m); err == nil && pre.Channels == "bgr" && shape[0] == 3 {
+		area := shape[1] * shape[2]
+		x = slices.Clone(x)
+		for at := 0; at < len(x); at += 3 * area {
+			for i := at; i < at+area; i++ {
+				x[i], x[i+2*area] = x[i+2*area], x[i]
+			}
+		}
+	}
+	return tilesOf(fmt.Sprintf("%d filters of %s, %s", w.Shape[0], escape(cut(node, maxName)), shapeOf(w.Shape)), x, shape)
+}
+
+// tilesOf are arrays [N,C,H,W] of 1 or 3 channels as pictures, each from its least to its
+// greatest number.
+func tilesOf(title string, x []float32, shape [3]int) (report.Tiles, error) {
+	t := report.Tiles{Title: title}
+	n := len(x) / (shape[0] * shape[1] * shape[2])
+	if n > report.MostTiles {
+		t.Title += fmt.Sprintf(", the first %d", report.MostTiles)
+		n = report.MostTiles
+	}
+	set := data.FromArrays(x, shape, make([]int, len(x)/(shape[0]*shape[1]*shape[2])), []string{""})
+	for i := range n {
+		im, _, err := set.Picture(i)
+		if err != nil {
+			return t, err
+		}
+		t.Pictures = append(t.Pictures, im.Go())
+	}
+	return t, nil
 }
 
 // learningOf is what of a model learns by --freeze, else what has learnt when finetune

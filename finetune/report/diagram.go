@@ -91,12 +91,12 @@ func (d Diagram) legend() (list []int) {
 	return list
 }
 
-// gap is between two boxes; lanes enter a box and leave it at fixed heights below the
-// upper edge of its row, which begins with the gap. In dots.
+// rowGap is between two boxes; lanes enter a box and leave it at fixed heights below the
+// upper edge of its row, which begins with the rowGap. In dots.
 const (
-	gap     = 14
-	readAt  = gap + 10
-	writeAt = gap + 24
+	rowGap  = 14
+	readAt  = rowGap + 10
+	writeAt = rowGap + 24
 	laneGap = 11
 )
 
@@ -124,8 +124,8 @@ func (d Diagram) wire(lanes []Lane, direct bool, h int) (line, heads string) {
 		}
 	}
 	if direct {
-		fmt.Fprintf(&l, "M%d 0V%d", edge+24, gap-4)
-		fmt.Fprintf(&a, "M%d %dl-4 -7h8z", edge+24, gap)
+		fmt.Fprintf(&l, "M%d 0V%d", edge+24, rowGap-4)
+		fmt.Fprintf(&a, "M%d %dl-4 -7h8z", edge+24, rowGap)
 	}
 	return l.String(), a.String()
 }

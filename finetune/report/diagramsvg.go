@@ -43,8 +43,8 @@ func (d Diagram) SVG(w io.Writer) error {
 		p.box(b)
 	}
 	if d.Note != "" {
-		p.text(d.edge(), p.y+gap+16, "q", d.Note)
-		p.y += gap + 20
+		p.text(d.edge(), p.y+rowGap+16, "q", d.Note)
+		p.y += rowGap + 20
 	}
 	height := p.y + 20
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="%s">`+"\n<style>%s</style>\n"+
@@ -101,7 +101,7 @@ func (p *svgPicture) head() {
 
 // wires draws the lanes beside a row of the picture.
 func (p *svgPicture) wires(lanes []Lane, direct bool) {
-	line, heads := p.d.wire(lanes, direct, gap+boxHeight)
+	line, heads := p.d.wire(lanes, direct, rowGap+boxHeight)
 	if line != "" {
 		fmt.Fprintf(&p.b, `<g transform="translate(0 %d)"><path class="u" d="%s"/><path class="w" d="%[2]s"/><path class="h" d="%s"/></g>`+"\n", p.y, line, heads)
 	}
@@ -109,7 +109,7 @@ func (p *svgPicture) wires(lanes []Lane, direct bool) {
 
 func (p *svgPicture) box(b Box) {
 	p.wires(b.Lanes, b.Direct)
-	edge, top, kind := p.d.edge(), p.y+gap, kinds[kindAt(b.Kind)].Color
+	edge, top, kind := p.d.edge(), p.y+rowGap, kinds[kindAt(b.Kind)].Color
 	p.b.WriteString("<g>")
 	if len(b.Names) > 0 {
 		p.b.WriteString("<title>")
@@ -159,7 +159,7 @@ func (p *svgPicture) box(b Box) {
 // fold stands for the boxes that it hides.
 func (p *svgPicture) fold(f Fold) {
 	p.wires(p.d.around(f), p.d.Boxes[f.First].Direct)
-	edge, top := p.d.edge(), p.y+gap
+	edge, top := p.d.edge(), p.y+rowGap
 	fmt.Fprintf(&p.b, `<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="#fff" stroke="#5f6368" stroke-dasharray="4 3"/>`+"\n", edge, top, svgWidth-18-edge, boxHeight)
 	p.text(edge+16, top+21, "q", f.Title)
 	if f.Cuts != "" {
@@ -171,7 +171,7 @@ func (p *svgPicture) fold(f Fold) {
 // tag writes a word in a pill that ends at right, and returns where the next one may end.
 func (p *svgPicture) tag(right int, s string, dark bool) int {
 	width := textWidth(s, 11, regular) + 14
-	top := p.y + gap + 8
+	top := p.y + rowGap + 8
 	if !dark {
 		fmt.Fprintf(&p.b, `<rect x="%d" y="%d" width="%d" height="18" rx="9" fill="#fff" stroke="#d5d5d5"/>`, right-width, top, width)
 		p.text(right-width/2, top+13, "s m", s)
