@@ -109,14 +109,14 @@ func (p *painter) fill() {
 		layers[l.Tensor] = l.N
 	}
 	counted := map[*ops.Value]bool{}
-	for i := 0; i < len(plan.steps); {
+	for steps := plan.inFlow(); len(steps) > 0; {
 		if len(p.d.Rows) >= maxRows {
-			p.d.Left = len(plan.steps) - i
+			p.d.Left = len(steps)
 			return
 		}
-		n := plan.box(i, readers)
-		box := plan.steps[i : i+n]
-		i += n
+		n := boxOf(steps, readers)
+		box := steps[:n]
+		steps = steps[n:]
 		made := slices.DeleteFunc(slices.Clone(box[n-1].out), func(v *ops.Value) bool { return readers[v] == 0 })
 		r := Row{Kind: kindOf(box[0]), Layer: layers[box[0].out[0].Name], Cut: cuts[made[0].Name]}
 		if r.Layer > 0 {
@@ -172,20 +172,50 @@ func (p *painter) weigh(r *Row, st *step, counted map[*ops.Value]bool) {
 	}
 }
 
-// box is how many steps from one on make a box: those that follow it while all that they
-// read comes from inside, or is what the first one reads where that is no layer, and one
-// result is left.
-func (p *plan) box(first int, readers map[*ops.Value]int) int {
-	st := p.steps[first]
-	free := map[*ops.Value]bool{}
-	if kindOf(st) == "other" {
+// inFlow are the steps in an order that follows each branch to its end, however the file
+// mixes them; where there is a choice, in the file's order.
+func (p *plan) inFlow() []*step {
+	readers, missing := map[*step][]int{}, make([]int, len(p.steps))
+	for i, st := range p.steps {
 		for _, v := range st.in {
+			if from := p.made[v]; from != nil && v.Const == nil {
+				readers[from] = append(readers[from], i)
+				missing[i]++
+			}
+		}
+	}
+	var ready []int // the next one on top
+	for i := range slices.Backward(p.steps) {
+		if missing[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	var order []*step
+	for len(ready) > 0 {
+		st := p.steps[ready[len(ready)-1]]
+		order, ready = append(order, st), ready[:len(ready)-1]
+		for _, r := range slices.Backward(readers[st]) {
+			if missing[r]--; missing[r] == 0 {
+				ready = append(ready, r)
+			}
+		}
+	}
+	return order
+}
+
+// boxOf is how many of the steps make a box with the first one: those that follow it while
+// all that they read comes from inside, or is what the first one reads where that is no
+// layer, and one result is left.
+func boxOf(steps []*step, readers map[*ops.Value]int) int {
+	free := map[*ops.Value]bool{}
+	if kindOf(steps[0]) == "other" {
+		for _, v := range steps[0].in {
 			free[v] = true
 		}
 	}
 	open := map[*ops.Value]int{}
 	n := 1
-	for i, st := range p.steps[first:min(first+maxParts, len(p.steps))] {
+	for i, st := range steps[:min(maxParts, len(steps))] {
 		if i > 0 && (apart[kindOf(st)] || st.node.GetOpType() == "Split") {
 			break
 		}

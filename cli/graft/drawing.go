@@ -107,7 +107,7 @@ func filters(m *onnx.ModelProto, s *graph.Structure) (report.Tiles, error) {
 			}
 		}
 	}
-	return tilesOf(fmt.Sprintf("%d filters of %s, %s", w.Shape[0], escape(cut(node, maxName)), shapeOf(w.Shape)), x, shape)
+	return tilesOf(fmt.Sprintf("%d filters of %s, %s", w.Shape[0], escape(cut(node, maxName)), times(w.Shape[1:])), x, shape)
 }
 
 // tilesOf are arrays [N,C,H,W] of 1 or 3 channels as pictures, each from its least to its
@@ -188,8 +188,9 @@ func diagram(title string, i inspection, d *graph.Drawing) report.Diagram {
 	return r
 }
 
+// boxOf puts a row into words.
 func boxOf(row graph.Row) report.Box {
-	b := report.Box{Kind: row.Kind, Label: row.Kind, Then: strings.Join(row.Makes, ", "), Shape: shapeOf(row.Shape), Cut: row.Cut, Frozen: row.State == graph.Frozen, Direct: row.Direct}
+	b := report.Box{Kind: row.Kind, Label: row.Kind, Then: strings.Join(row.Makes, ", "), Shape: ofOne(row.Shape), Cut: row.Cut, Frozen: row.State == graph.Frozen, Direct: row.Direct}
 	var rest []string // of the parts
 	name := func(key, value string) {
 		if value != "" {
@@ -236,12 +237,15 @@ func opName(op string) string {
 	return op
 }
 
-// shapeOf is a shape without the batch: 64×56×56.
-func shapeOf(dims []int) string {
-	if len(dims) > 1 {
+// times writes 64×56×56.
+func times(dims []int) string { return strings.ReplaceAll(shape(dims), "x", "×") }
+
+// ofOne is a shape without a batch of one.
+func ofOne(dims []int) string {
+	if len(dims) > 1 && dims[0] == 1 {
 		dims = dims[1:]
 	}
-	return strings.ReplaceAll(shape(dims), "x", "×")
+	return times(dims)
 }
 
 // foldOf says what a fold hides.
@@ -256,7 +260,7 @@ func foldOf(f graph.Fold, rows []graph.Row) report.Fold {
 		r.Title = fmt.Sprintf("the box above, %s more", times)
 	}
 	if !f.Same {
-		r.Title += ", with other numbers of channels, to " + shapeOf(rows[f.Last].Shape)
+		r.Title += ", with other numbers of channels, to " + ofOne(rows[f.Last].Shape)
 	}
 	first, last := 0, 0
 	for _, row := range rows[f.First : f.Last+1] {

@@ -32,7 +32,7 @@ func writeMaps(c *cli.Context, u *ui, path string, e *finetune.Extractor, set *d
 		used := map[string]bool{}
 		err := e.Each(c.Context, set, func(i int, x []float32) error {
 			one := mapsOf{set.Items[i].Name, fileFor(set.Items[i].Name, used) + ".png", e.Tensor, e.Shape}
-			title := fmt.Sprintf("%s: %s at %s", filepath.Base(one.File), shapeOf(append([]int{1}, e.Shape...)), e.Tensor)
+			title := fmt.Sprintf("%s: %s at %s", filepath.Base(one.File), times(e.Shape), e.Tensor)
 			tiles, err := tilesOf(escape(cut(title, maxName)), x, [3]int{1, e.Shape[1], e.Shape[2]})
 			if err != nil {
 				return err
