@@ -54,8 +54,11 @@ type Fold struct {
 	Cuts        string // the numbers of their cut points
 }
 
-// kinds are what boxes are coloured by: the palette's colours, and what the legend calls them.
-var kinds = []struct{ Kind, Name, Color string }{
+// kind is what a box is coloured by, and what the legend calls it.
+type kind struct{ Kind, Name, Color string }
+
+// kinds have the palette's colours.
+var kinds = []kind{
 	{"input", "input", "#5f6368"},
 	{"conv", "convolution", "#0072b2"},
 	{"depthwise", "depthwise convolution", "#56b4e9"},
@@ -103,8 +106,11 @@ const (
 // edge is where the boxes begin, right of the lanes.
 func (d Diagram) edge() int { return 18 + laneGap*d.Lanes }
 
-// wire is the path of the lanes beside a box whose row is h high, and of their arrow heads.
-func (d Diagram) wire(lanes []Lane, direct bool, h int) (line, heads string) {
+// wire is the paths of lanes beside a row, and of their arrow heads.
+type wire struct{ Line, Heads string }
+
+// wire is that of a row of height h.
+func (d Diagram) wire(lanes []Lane, direct bool, h int) wire {
 	var l, a strings.Builder
 	edge := d.edge()
 	x := func(lane int) int { return edge - 13 - laneGap*lane }
@@ -127,7 +133,7 @@ func (d Diagram) wire(lanes []Lane, direct bool, h int) (line, heads string) {
 		fmt.Fprintf(&l, "M%d 0V%d", edge+24, rowGap-4)
 		fmt.Fprintf(&a, "M%d %dl-4 -7h8z", edge+24, rowGap)
 	}
-	return l.String(), a.String()
+	return wire{l.String(), a.String()}
 }
 
 // around are the lanes beside a fold that is shut: those that go past it, into it and out
@@ -178,8 +184,8 @@ const tall = 4000
 type diagramPage struct {
 	Diagram
 	Edge    int
-	Kinds   []struct{ Kind, Name, Color string } // all
-	Has     []struct{ Kind, Name, Color string }
+	Kinds   []kind // all
+	Has     []kind
 	Entries []entry
 	Cuts    bool // there are any
 	Frozen  bool
@@ -188,10 +194,10 @@ type diagramPage struct {
 // entry is a box, or a fold with the boxes in it.
 type entry struct {
 	Box
-	Line, Heads         string
-	Fold                *Fold
-	OpenLine, OpenHeads string
-	Within              []entry
+	Wire   wire
+	Fold   *Fold
+	Open   wire // of a fold that is open
+	Within []entry
 }
 
 // HTML draws the network as one page that needs nothing else and has no script: every box
@@ -205,7 +211,7 @@ func (d Diagram) HTML(w io.Writer) error {
 		for _, b := range d.Boxes[first:end] {
 			e := entry{Box: b}
 			e.Kind = kinds[kindAt(b.Kind)].Kind
-			e.Line, e.Heads = d.wire(b.Lanes, b.Direct, tall)
+			e.Wire = d.wire(b.Lanes, b.Direct, tall)
 			p.Cuts, p.Frozen = p.Cuts || b.Cut > 0, p.Frozen || b.Frozen
 			list = append(list, e)
 		}
@@ -215,8 +221,8 @@ func (d Diagram) HTML(w io.Writer) error {
 	for _, f := range d.Folds {
 		p.Entries = append(p.Entries, list(at, f.First)...)
 		e := entry{Fold: &f, Within: list(f.First, f.Last+1)}
-		e.Line, e.Heads = d.wire(d.around(f), d.Boxes[f.First].Direct, tall)
-		e.OpenLine, e.OpenHeads = d.wire(d.within(f), d.Boxes[f.First].Direct, tall)
+		e.Wire = d.wire(d.around(f), d.Boxes[f.First].Direct, tall)
+		e.Open = d.wire(d.within(f), d.Boxes[f.First].Direct, tall)
 		p.Entries = append(p.Entries, e)
 		at = f.Last + 1
 	}

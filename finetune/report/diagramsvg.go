@@ -101,9 +101,9 @@ func (p *svgPicture) head() {
 
 // wires draws the lanes beside a row of the picture.
 func (p *svgPicture) wires(lanes []Lane, direct bool) {
-	line, heads := p.d.wire(lanes, direct, rowGap+boxHeight)
-	if line != "" {
-		fmt.Fprintf(&p.b, `<g transform="translate(0 %d)"><path class="u" d="%s"/><path class="w" d="%[2]s"/><path class="h" d="%s"/></g>`+"\n", p.y, line, heads)
+	wire := p.d.wire(lanes, direct, rowGap+boxHeight)
+	if wire.Line != "" {
+		fmt.Fprintf(&p.b, `<g transform="translate(0 %d)"><path class="u" d="%s"/><path class="w" d="%[2]s"/><path class="h" d="%s"/></g>`+"\n", p.y, wire.Line, wire.Heads)
 	}
 }
 
