@@ -55,9 +55,10 @@ type Lane struct {
 	Read     bool // by the box, on the way
 }
 
-// maxRows bounds a drawing, maxParts a box of it.
+// maxRows and maxReads, of all rows, bound a drawing, maxParts a box of it.
 const (
 	maxRows  = 2000
+	maxReads = 10_000
 	maxParts = 12
 	maxLanes = 12 // what is further out shares the last one
 )
@@ -96,7 +97,7 @@ func (p *painter) fill() {
 		readers[o]++
 	}
 	for _, v := range plan.inputs {
-		if readers[v] > 0 {
+		if readers[v] > 0 && len(p.d.Rows) < maxRows {
 			p.add(Row{Kind: "input"}, nil, []*ops.Value{v})
 		}
 	}
@@ -109,8 +110,10 @@ func (p *painter) fill() {
 		layers[l.Tensor] = l.N
 	}
 	counted := map[*ops.Value]bool{}
+	all := 0
 	for steps := plan.inFlow(); len(steps) > 0; {
-		if len(p.d.Rows) >= maxRows {
+		all += len(steps[0].in)
+		if len(p.d.Rows) >= maxRows || all > maxReads {
 			p.d.Left = len(steps)
 			return
 		}

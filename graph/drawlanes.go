@@ -7,8 +7,8 @@ import (
 	"graft/graph/ops"
 )
 
-// tail is what is still to be read of a value: a row, and what comes after it. Equal tails
-// are one pointer, so that values which go the same way from here on are known to.
+// tail is who is still to read a value: a row, and those after it. Equal tails are one
+// pointer, which values that go the same way from here on have in common.
 type tail struct {
 	row  int
 	next *tail
@@ -54,6 +54,7 @@ func route(rows []Row, reads, made [][]*ops.Value) int {
 			}
 			list = append(list, l)
 		}
+		free := 0
 		for _, v := range made[r] {
 			rest := readers[v]
 			if len(rest) > 0 && rest[0] == r+1 {
@@ -64,7 +65,6 @@ func route(rows []Row, reads, made [][]*ops.Value) int {
 				continue
 			}
 			if _, joins := below[t]; !joins {
-				free := 0
 				for used[free] {
 					free++
 				}
