@@ -190,7 +190,8 @@ func diagram(title string, i inspection, d *graph.Drawing) report.Diagram {
 
 // boxOf puts a row into words.
 func boxOf(row graph.Row) report.Box {
-	b := report.Box{Kind: row.Kind, Label: row.Kind, Then: strings.Join(row.Makes, ", "), Shape: ofOne(row.Shape), Cut: row.Cut, Frozen: row.State == graph.Frozen, Direct: row.Direct}
+	b := report.Box{Kind: row.Kind, Label: row.Kind, Then: strings.Join(row.Makes, ", "), Shape: ofOne(row.Shape),
+		Cut: row.Cut, Frozen: row.State == graph.Frozen, Direct: row.Direct}
 	var rest []string // of the parts
 	name := func(key, value string) {
 		if value != "" {
