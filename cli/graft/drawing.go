@@ -20,9 +20,9 @@ import (
 // drawingFlags are those of inspect's pictures.
 func drawingFlags() []cli.Flag {
 	return section("Pictures",
-		&cli.StringFlag{Name: "html", Usage: "`FILE` draw the network as a page: a box opens to tell more", TakesFile: true},
-		&cli.StringFlag{Name: "svg", Usage: "`FILE` draw the network as a picture", TakesFile: true},
-		&cli.StringFlag{Name: "filters", Usage: "`FILE` draw the filters of the first convolution as a PNG", TakesFile: true},
+		&cli.StringFlag{Name: "html", Usage: "`FILE.html` draw the network as a page: a box opens to tell more", TakesFile: true},
+		&cli.StringFlag{Name: "svg", Usage: "`FILE.svg` draw the network as a picture", TakesFile: true},
+		&cli.StringFlag{Name: "filters", Usage: "`FILE.png` draw the filters of the first convolution", TakesFile: true},
 		&cli.StringFlag{Name: "freeze", Usage: "`N|layer:K|NAME|all|0` draw what lies up to here as frozen", DefaultText: "what finetune has frozen"},
 	)
 }
