@@ -52,8 +52,8 @@ func checkDrawings(c *cli.Context, model string) error {
 	return nil
 }
 
-// draw writes the pictures that are asked for.
-func draw(c *cli.Context, u *ui, path string, m *onnx.ModelProto, s *graph.Structure, i inspection) error {
+// writeDrawings writes the pictures that are asked for.
+func writeDrawings(c *cli.Context, u *ui, path string, m *onnx.ModelProto, s *graph.Structure, i inspection) error {
 	write := func(flag, what string, f func(w io.Writer) error) error {
 		file := c.String(flag)
 		if file == "" {

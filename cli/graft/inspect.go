@@ -95,7 +95,7 @@ func runInspect(c *cli.Context) error {
 		return err
 	}
 	i := inspect(m, s, c.String("output-name"), c.Bool("nodes"))
-	if err := draw(c, u, args[0], m, s, i); err != nil {
+	if err := writeDrawings(c, u, args[0], m, s, i); err != nil {
 		return err
 	}
 	return u.result(c.String("output"), i, i.write)
