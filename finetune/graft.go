@@ -337,6 +337,8 @@ func StoredLabels(m *onnx.ModelProto, classes int) ([]string, error) {
 	return labels, nil
 }
 
+const finetuneTool = "graft finetune"
+
 // lineage is one entry of the model's history.
 type lineage struct {
 	Tool     string  `json:"tool"`
@@ -352,6 +354,23 @@ type lineage struct {
 	Seed     uint64  `json:"seed"`
 }
 
+// StoredFrozen is the tensor up to which the last training of a model has changed nothing,
+// "" where all has learnt; ok says whether it was one by Train.
+func StoredFrozen(m *onnx.ModelProto) (tensor string, ok bool, err error) {
+	s, ok := onnx.Metadata(m, LineageKey)
+	if !ok {
+		return "", false, nil
+	}
+	var history []lineage
+	if err := json.Unmarshal([]byte(s), &history); err != nil {
+		return "", false, failf("", "metadata %s: %w", LineageKey, err)
+	}
+	if n := len(history); n > 0 && history[n-1].Tool == finetuneTool {
+		return history[n-1].Frozen, true, nil
+	}
+	return "", false, nil
+}
+
 // describe writes labels, preprocessing and lineage into the model.
 func (p *Plan) describe(c Config) error {
 	var history []json.RawMessage
@@ -360,7 +379,7 @@ func (p *Plan) describe(c Config) error {
 			return failf("", "metadata %s: %w", LineageKey, err)
 		}
 	}
-	entry, err := json.Marshal(lineage{"graft finetune", p.Cut, p.Last().Frozen, c.Head, len(p.Last().Learning.Params), c.Optimizer.Name,
+	entry, err := json.Marshal(lineage{finetuneTool, p.Cut, p.Last().Frozen, c.Head, len(p.Last().Learning.Params), c.Optimizer.Name,
 		c.Optimizer.LR, c.Epochs, c.Batch, c.Schedule, c.Seed})
 	if err != nil {
 		return err

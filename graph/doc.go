@@ -7,6 +7,7 @@
 //	Cut        keeps the part of a model up to a tensor
 //	AddHead    grafts a randomly initialised head onto it
 //	Redraw     gives the layers above a tensor new random weights
+//	Draw       describes a picture of a model: boxes, and lanes for what is read further down
 //	Compile    turns a model into a Program: a Gorgonia graph, its gradients, its
 //	           machine and the one block of memory they run in
 //	Store      writes what a Program has learnt back into the model, by name

@@ -26,6 +26,26 @@ func ExampleAnalyse() {
 	// 3 y Gemm [1 4] 364
 }
 
+// A picture of a network: boxes, what each is, and whether it reads the one above.
+func ExampleStructure_Draw() {
+	s, err := graph.Analyse(smallNet(false), graph.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, r := range s.Draw(nil).Rows {
+		fmt.Println(r.Kind, r.Parts, r.Shape, r.Params, r.Cut, r.Direct)
+	}
+	// Output:
+	// input [] [1 3 8 8] 0 0 false
+	// conv [{c1 Conv 3×3} {n1 BatchNormalization } {r1 Relu }] [1 8 8 8] 240 0 true
+	// pool [{p1 MaxPool 2×2, stride 2}] [1 8 4 4] 0 1 true
+	// depthwise [{c2 Conv 3×3, depthwise} {n2 BatchNormalization } {r2 Relu }] [1 8 4 4] 88 0 true
+	// sum [{sum Add }] [1 8 4 4] 0 0 true
+	// pool [{pool GlobalAveragePool } {features Flatten }] [1 8] 0 2 true
+	// dense [{y Gemm }] [1 4] 36 3 true
+}
+
 // What is cut off a model and given a new head is a model again.
 func ExampleCut() {
 	body, err := graph.Cut(smallNet(false), "p1", graph.Options{})

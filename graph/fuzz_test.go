@@ -63,8 +63,14 @@ func exercise(t *testing.T, m *onnx.ModelProto, at byte) {
 		l, err := s.Learning(graph.Freezing{Below: tensor, BatchStatistics: at%2 == 1})
 		if oneLine(t, err) {
 			s.Frontier(l)
+			s.Draw(&l)
 		}
 	}
+	if d := s.Draw(nil); valid {
+		follow(t, d)
+	}
+	_, _, err = s.Filters()
+	oneLine(t, err)
 	_, err = graph.AddHead(m, graph.Head{Classes: 2, Hidden: []int{3}}, graph.Options{})
 	oneLine(t, err)
 	_, err = graph.DynamicBatch(m, graph.Options{})

@@ -10,6 +10,7 @@ import (
 
 	"graft/finetune"
 	"graft/finetune/data"
+	"graft/onnx"
 )
 
 func featuresVerb() *cli.Command {
@@ -18,12 +19,13 @@ func featuresVerb() *cli.Command {
 		word("part", "of the data", "train", "train", "val", "test"),
 		&cli.StringFlag{Name: "shard", Usage: "`I/N` write one of N files, counted from 0, unless it is done; auto/N: I is the job's number in its array, all/N: all that are not done"},
 		&cli.StringFlag{Name: "join", Usage: "`DIR/N` join the N shards in a folder into one file"},
+		&cli.StringFlag{Name: "maps", Usage: "`DIR` instead draw the features of each image, a file or all of a folder, as a picture into this folder"},
 		batchSize("32"), memoryLimit(), exactFlag(), workers())
 	return &cli.Command{
 		Name:      "features",
 		Category:  groupUse,
 		Usage:     "write what a model makes of images at a cut point",
-		ArgsUsage: "MODEL DATA --after N -o FILE.npz [flags]",
+		ArgsUsage: "MODEL DATA --after N -o FILE.npz|--maps DIR [flags]",
 		Description: `
 The file has x [N,C,H,W], y [N], and the names of the classes and images; it is
 data for finetune. Many images can be divided into shards, a file each with its
@@ -32,7 +34,8 @@ is computed again.`,
 		UsageText: `
   graft features squeezenet.onnx photos.zip --after 12 -o features.npz
   graft features net.onnx photos.zip --after 12 --shard 3/16 -o shards
-  graft features net.onnx photos.zip --after 12 --join shards/16 -o f.npz`,
+  graft features net.onnx photos.zip --after 12 --join shards/16 -o f.npz
+  graft features squeezenet.onnx photo.jpg --after 2 --maps maps`,
 		Flags:  append(flags, preprocessingFlags()...),
 		Action: runFeatures,
 	}
@@ -44,44 +47,26 @@ func runFeatures(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := required(c, "output", "-o features.npz"); err != nil {
+	if err := checkFeatures(c, args); err != nil {
 		return err
-	}
-	if c.IsSet("shard") && c.IsSet("join") {
-		return usagef("leave one of them out", "features: --shard and --join contradict each other")
-	}
-	if !c.IsSet("shard") {
-		if err := checkOutput(c.String("output"), args...); err != nil {
-			return err
-		}
 	}
 	m, err := readModel(args[0])
 	if err != nil {
 		return err
 	}
-	d, err := data.Open(args[1])
+	set, done, err := featuresOf(c, args[1])
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	set, err := partOf(d, c.String("part"))
-	if err != nil {
-		return fmt.Errorf("%s: %w", quote(args[1]), err)
-	}
-	config := finetune.ExtractorConfig{After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"), Data: set,
-		Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}
-	if anySet(c, append(preprocessingNames, "size")...) {
-		pre, err := preprocessing(c, m)
-		if err != nil {
-			return err
-		}
-		config.Preprocess = &pre
-	}
-	e, err := finetune.NewExtractor(m, config)
+	defer done()
+	e, err := newExtractor(c, m, set)
 	if err != nil {
 		return fmt.Errorf("%s: %w", quote(args[0]), err)
 	}
 	defer e.Close()
+	if c.IsSet("maps") {
+		return writeMaps(c, u, args[0], e, set)
+	}
 	p := u.progress("features", set.Len(), "images")
 	defer p.done()
 	switch {
@@ -114,6 +99,63 @@ func runFeatures(c *cli.Context) error {
 		_, err := fmt.Fprintf(w, "%s: %d images at %s, %s each\n", quote(c.String("output")), set.Len(), quote(e.Tensor), shape(e.Shape))
 		return err
 	}), "graft data "+inShell(c.String("output")))
+}
+
+// checkFeatures refuses flags that contradict each other, and outputs that cannot be.
+func checkFeatures(c *cli.Context, args []string) error {
+	if c.IsSet("maps") {
+		for _, name := range []string{"output", "shard", "join", "part"} {
+			if c.IsSet(name) {
+				return usagef("leave one of them out", "features: --maps and --%s contradict each other", name)
+			}
+		}
+		return checkFolder(c.String("maps"))
+	}
+	if err := required(c, "output", "-o features.npz"); err != nil {
+		return err
+	}
+	if c.IsSet("shard") && c.IsSet("join") {
+		return usagef("leave one of them out", "features: --shard and --join contradict each other")
+	}
+	if c.IsSet("shard") {
+		return nil
+	}
+	return checkOutput(c.String("output"), args...)
+}
+
+// featuresOf opens the part of the data whose features are asked for, or with --maps all
+// images at a path.
+func featuresOf(c *cli.Context, path string) (set *data.Set, done func() error, err error) {
+	if c.IsSet("maps") {
+		set, err = data.OpenImages(path)
+		return set, func() error { return nil }, err
+	}
+	d, err := data.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if set, err = partOf(d, c.String("part")); err != nil {
+		d.Close()
+		return nil, nil, fmt.Errorf("%s: %w", quote(path), err)
+	}
+	return set, d.Close, nil
+}
+
+// newExtractor compiles the model for the images of a set.
+func newExtractor(c *cli.Context, m *onnx.ModelProto, set *data.Set) (*finetune.Extractor, error) {
+	config := finetune.ExtractorConfig{After: c.String("after"), AllowPartialCut: c.Bool("allow-partial-cut"), Output: c.String("output-name"), Data: set,
+		Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}
+	if c.IsSet("maps") {
+		config.Batch = min(max(config.Batch, 1), set.Len())
+	}
+	if anySet(c, append(preprocessingNames, "size")...) {
+		pre, err := preprocessing(c, m)
+		if err != nil {
+			return nil, err
+		}
+		config.Preprocess = &pre
+	}
+	return finetune.NewExtractor(m, config)
 }
 
 // partOf is a part of the data by its name, training by default.

@@ -23,15 +23,19 @@ func inspectVerb() *cli.Command {
 		Description: `
 Each row is a cut point: a tensor that every path from the input to the output
 crosses, the only places where "after layer n" is well defined. Its number n is
-what --after and --freeze of the other verbs take.`,
+what --after and --freeze of the other verbs take.
+
+--svg and --html draw the network besides. What is frozen is shown for a model
+that finetune has written, and where --freeze says it.`,
 		UsageText: `
   graft inspect resnet18.onnx
-  graft inspect resnet18.onnx --json`,
-		Flags: []cli.Flag{
+  graft inspect resnet18.onnx --json
+  graft inspect resnet18.onnx --html network.html --filters filters.png`,
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "nodes", Usage: "list every node, and every tensor that can learn, too"},
 			outputName(),
 			output("`FILE` write the result here instead of to stdout"),
-		},
+		}, drawingFlags()...),
 		Action: runInspect,
 	}
 }
@@ -83,7 +87,7 @@ func runInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(c.String("output"), args[0]); err != nil {
+	if err := checkDrawings(c, args[0]); err != nil {
 		return err
 	}
 	m, s, err := openModel(c, args[0])
@@ -91,6 +95,9 @@ func runInspect(c *cli.Context) error {
 		return err
 	}
 	i := inspect(m, s, c.String("output-name"), c.Bool("nodes"))
+	if err := writeDrawings(c, u, args[0], m, s, i); err != nil {
+		return err
+	}
 	return u.result(c.String("output"), i, i.write)
 }
 
@@ -133,7 +140,8 @@ func inspect(m *onnx.ModelProto, s *graph.Structure, output string, nodes bool) 
 	return i
 }
 
-func (i inspection) write(w io.Writer) error {
+// facts are a name and a value each.
+func (i inspection) facts() [][]string {
 	params, cost := 0, 0
 	for _, l := range i.Layers {
 		cost += l.MACs
@@ -170,7 +178,11 @@ func (i inspection) write(w io.Writer) error {
 	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
 		facts = append(facts, []string{key, i.Metadata[key]})
 	}
-	if err := writeTable(w, nil, facts); err != nil {
+	return facts
+}
+
+func (i inspection) write(w io.Writer) error {
+	if err := writeTable(w, nil, i.facts()); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)

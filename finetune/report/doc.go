@@ -1,6 +1,6 @@
 // Package report turns the plain records of a training or a study into a CSV
 // file, plots and text for the terminal. It knows nothing of models: callers
-// copy their figures into Epoch, Series, Line, Run and Study.
+// copy their figures into Epoch, Series, Line, Run, Study and Diagram.
 //
 //	[]Epoch ----------> WriteCSV       results.csv, a line an epoch
 //	        ----------> Curves         PNG: loss and accuracy over the epochs
@@ -8,6 +8,8 @@
 //	        ----------> Terminal       the same curve in characters
 //	Run, Study -------> Figures        PNG and SVG
 //	Run, StudyPage ---> HTML           a page with all of them
+//	Diagram ----------> SVG, HTML      a network: its boxes, and what reads what
+//	Tiles ------------> PNG            filters, or the maps of an image
 //
 // # Absent values
 //

@@ -34,13 +34,8 @@ var heatColors = func() (c [256]color.RGBA) {
 	return c
 }()
 
-// at is the colour of a value; what is beyond 0 and 1 has theirs.
-func heatAt(v float64) color.RGBA {
-	if !(v > 0) { // NaN, too
-		v = 0
-	}
-	return heatColors[int(math.Round(255*math.Min(v, 1)))]
-}
+// heatAt is the colour of a value of 0 to 1.
+func heatAt(v float64) color.RGBA { return heatColors[int(math.Round(255*v))] }
 
 // Over lays the map over a picture, stretched to its size: alpha of each pixel is the
 // map's colour, the rest the picture's. It panics where Values are not H*W.
@@ -50,12 +45,14 @@ func (h Heat) Over(picture image.Image, alpha float64) *image.RGBA {
 	}
 	b := picture.Bounds()
 	to := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	values := image.NewGray16(to.Rect)
+	xdraw.BiLinear.Scale(values, to.Rect, h.gray(), image.Rect(0, 0, h.W, h.H), xdraw.Src, nil)
 	mix := func(over, under uint8) uint8 {
 		return uint8(math.Round(alpha*float64(over) + (1-alpha)*float64(under)))
 	}
 	for y := range b.Dy() {
 		for x := range b.Dx() {
-			c := heatAt(h.between(y, x, b.Dy(), b.Dx()))
+			c := heatAt(float64(values.Gray16At(x, y).Y) / math.MaxUint16)
 			p := color.RGBAModel.Convert(picture.At(b.Min.X+x, b.Min.Y+y)).(color.RGBA)
 			to.SetRGBA(x, y, color.RGBA{mix(c.R, p.R), mix(c.G, p.G), mix(c.B, p.B), 255})
 		}
@@ -63,18 +60,15 @@ func (h Heat) Over(picture image.Image, alpha float64) *image.RGBA {
 	return to
 }
 
-// between is the value at pixel (y, x) of a picture of rows x columns, bilinear.
-func (h Heat) between(y, x, rows, columns int) float64 {
-	place := func(i, n, to int) (lo, hi int, share float64) {
-		at := min(max((float64(i)+0.5)*float64(n)/float64(to)-0.5, 0), float64(n-1))
-		return int(at), min(int(at)+1, n-1), at - math.Floor(at)
+// gray is the map as a picture; what is beyond 0 and 1, or no number, is within.
+func (h Heat) gray() *image.Gray16 {
+	m := image.NewGray16(image.Rect(0, 0, h.W, h.H))
+	for i, v := range h.Values {
+		if v > 0 {
+			m.SetGray16(i%h.W, i/h.W, color.Gray16{Y: uint16(math.Round(math.MaxUint16 * math.Min(float64(v), 1)))})
+		}
 	}
-	top, bottom, down := place(y, h.H, rows)
-	left, right, over := place(x, h.W, columns)
-	row := func(i int) float64 {
-		return float64(h.Values[i*h.W+left])*(1-over) + float64(h.Values[i*h.W+right])*over
-	}
-	return row(top)*(1-down) + row(bottom)*down
+	return m
 }
 
 // Explained is a photograph with the map of what in it speaks for an answer.

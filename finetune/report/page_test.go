@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -136,7 +137,7 @@ func browser() string {
 	return ""
 }
 
-// TestPageInBrowser: at a desk's and a telephone's width, light and dark, the page has no
+// TestPageInBrowser: at a desk's and a telephone's width, light or dark, a page has no
 // horizontal scroll, no overlapping heading, and no message on the console.
 func TestPageInBrowser(t *testing.T) {
 	chromium := browser()
@@ -159,18 +160,21 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		lookAt(t, chromium, page, dir)
 	}
-	var b bytes.Buffer
-	if err := aStudy().HTML(&b); err != nil {
-		t.Fatal(err)
+	for name, write := range map[string]func(io.Writer) error{"study": aStudy().HTML, "diagram": aDiagram(strings.Repeat("WORD", 40)).HTML} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		page := filepath.Join(dir, name+".html")
+		if err := os.WriteFile(page, b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		lookAt(t, chromium, page, dir)
 	}
-	page := filepath.Join(dir, "study.html")
-	if err := os.WriteFile(page, b.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	lookAt(t, chromium, page, dir)
 }
 
-// lookAt opens a page in a browser, in every width and scheme, and leaves screenshots.
+// lookAt opens a page in a browser, light on a desk and dark on a telephone, and leaves
+// screenshots.
 func lookAt(t *testing.T, chromium, page, dir string) {
 	t.Helper()
 	src, err := os.ReadFile(page)
@@ -186,40 +190,34 @@ document.title='measured '+d.scrollWidth+' '+d.clientWidth+' '+small.toFixed(1)+
 	if err := os.WriteFile(probe, bytes.Replace(src, []byte("</body>"), []byte(measure), 1), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, width := range []int{1280, 390} {
-		for _, scheme := range []string{"light", "dark"} {
-			shot := filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", strings.TrimSuffix(filepath.Base(page), ".html"), width, scheme))
-			flags := []string{"--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--v=0",
-				"--user-data-dir=" + t.TempDir(), fmt.Sprintf("--window-size=%d,2600", width)}
-			if scheme == "dark" {
-				flags = append(flags, "--blink-settings=preferredColorScheme=0")
-			} else {
-				flags = append(flags, "--blink-settings=preferredColorScheme=1")
-			}
-			out, err := exec.Command(chromium, append(flags, "--screenshot="+shot, "file://"+page)...).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			if bytes.Contains(out, []byte("CONSOLE")) {
-				t.Errorf("%d %s: the console says\n%s", width, scheme, out)
-			}
-			if scheme == "dark" {
-				continue // as wide as in the light
-			}
-			dom, err := exec.Command(chromium, append(flags, "--dump-dom", "file://"+probe)...).Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var scroll, client int
-			var small float64
-			m := regexp.MustCompile(`<title>(measured [^<]*)</title>`).FindSubmatch(dom)
-			if m == nil {
-				t.Fatalf("%d %s: nothing was measured", width, scheme)
-			}
-			fmt.Sscanf(string(m[1]), "measured %d %d %g", &scroll, &client, &small)
-			if scroll > client || small < 6 {
-				t.Errorf("%d %s: %s: %d wide in a window of %d, smallest letters of a plot %.1f", width, scheme, m[1], scroll, client, small)
-			}
+	for _, c := range []struct {
+		width  int
+		scheme string
+		number int // Chromium's
+	}{{1280, "light", 1}, {390, "dark", 0}} {
+		shot := filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", strings.TrimSuffix(filepath.Base(page), ".html"), c.width, c.scheme))
+		flags := []string{"--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--v=0",
+			"--user-data-dir=" + t.TempDir(), fmt.Sprintf("--window-size=%d,2600", c.width), fmt.Sprintf("--blink-settings=preferredColorScheme=%d", c.number)}
+		out, err := exec.Command(chromium, append(flags, "--screenshot="+shot, "file://"+page)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if bytes.Contains(out, []byte("CONSOLE")) {
+			t.Errorf("%d %s: the console says\n%s", c.width, c.scheme, out)
+		}
+		dom, err := exec.Command(chromium, append(flags, "--dump-dom", "file://"+probe)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var scroll, client int
+		var small float64
+		m := regexp.MustCompile(`<title>(measured [^<]*)</title>`).FindSubmatch(dom)
+		if m == nil {
+			t.Fatalf("%d %s: nothing was measured", c.width, c.scheme)
+		}
+		fmt.Sscanf(string(m[1]), "measured %d %d %g", &scroll, &client, &small)
+		if scroll > client || small < 6 {
+			t.Errorf("%d %s: %s: %d wide in a window of %d, smallest letters of a plot %.1f", c.width, c.scheme, m[1], scroll, client, small)
 		}
 	}
 }

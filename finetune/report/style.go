@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"sort"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -174,14 +175,13 @@ func canvas(w, h vg.Length, title string, keys []key) (img *vgimg.Canvas, body d
 func fit(style text.Style, s string, w vg.Length) string {
 	r := []rune(s)
 	if len(r) > 500 {
-		r = r[:500] // no image is wider; keeps the loop short
+		r = r[:500] // no image is wider
 	}
-	out := string(r)
-	for len(r) > 0 && style.Width(out) > w {
-		r = r[:len(r)-1]
-		out = string(r) + "…"
+	if s = string(r); style.Width(s) <= w {
+		return s
 	}
-	return out
+	n := sort.Search(len(r), func(n int) bool { return style.Width(string(r[:n])+"…") > w })
+	return string(r[:max(n-1, 0)]) + "…"
 }
 
 func writePNG(w io.Writer, img *vgimg.Canvas) error {
