@@ -26,7 +26,7 @@ func Example() {
 	check(err)
 	digits, err := data.Open("models/digits.npz") // 5 to 9, pictures of 8x8 with ink from 0 to 16
 	check(err)
-	train, val, err := digits.Train.Split(0.8, 1)
+	train, val, err := digits.Train.Split(0.2, 1)
 	check(err)
 	r, err := finetune.Train(context.Background(), m, train, val, finetune.Config{
 		Preprocess: &data.Preprocess{Height: 16, Width: 16, Resize: 16, Channels: "gray", Mean: []float32{4}, Std: []float32{5.6}},
