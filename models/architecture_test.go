@@ -12,6 +12,9 @@ import (
 // The number of CaffeNet's parameters and multiply-adds is that of Caffe's
 // bvlc_reference_caffenet, of which graft's is the same layers.
 func TestArchitectures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole caffenet is large")
+	}
 	for _, c := range []struct {
 		name                 string
 		classes, size        int
@@ -41,6 +44,9 @@ func TestArchitectures(t *testing.T) {
 
 // Weights and biases begin as the paper's do, and by the seed.
 func TestCaffenetBegins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole caffenet is large")
+	}
 	m, err := models.New("caffenet", 20, 63)
 	if err != nil {
 		t.Fatal(err)
