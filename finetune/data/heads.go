@@ -92,8 +92,8 @@ func (h Head) columns(header []string, pathAt int) ([]int, error) {
 		return nil, fmt.Errorf("no column %s, only %s", show(h.Name), show(strings.Join(header, ", ")))
 	}
 	var all, named []int
-	for i := range header {
-		if i != pathAt {
+	for i, name := range header {
+		if i != pathAt && strings.TrimSpace(name) != "" { // pandas writes its row numbers under no name
 			all = append(all, i)
 		}
 	}

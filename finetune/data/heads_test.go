@@ -28,6 +28,8 @@ func TestHeads(t *testing.T) {
 			"[1] [0] [1] [sea] 3 images, 1 labels: sea 2"},
 		{"numbers", "age,path,height\n3,1.png,-1.5\n4,2.png,1e2\n8,3.png,0\n", []Head{{Kind: Values}},
 			"[3 -1.5] [4 100] [8 0] [age height] 3 images; age: 3 to 8; height: -1.5 to 100"},
+		{"row numbers as pandas writes them", ",path,age\n0,1.png,3\n1,2.png,4\n2,3.png,8\n", []Head{{Kind: Values}},
+			"[3] [4] [8] [age] 3 images; age: 3 to 8"},
 		{"numbers of some columns", "id,path,age\nx,1.png,3\ny,2.png,4\nz,3.png,8\n", []Head{{Kind: Values, Classes: []string{"AGE"}}},
 			"[3] [4] [8] [AGE] 3 images; AGE: 3 to 8"},
 		{"several heads", "path,kind,age,tags\n1.png,dog,3,a b\n2.png,cat,4,b\n3.png,dog,5,\n", []Head{kind, age, tags},
@@ -43,6 +45,7 @@ func TestHeads(t *testing.T) {
 		{"one class", "path,kind\n1.png,dog\n", []Head{kind}, "column kind: 1 class names, want more"},
 		{"no label at all", "path,tags\n1.png,\n", []Head{tags}, "column tags: 0 label names, want more"},
 		{"only a path", "path\n1.png\n", []Head{{Kind: Values}}, "no column beside the path's"},
+		{"no name", ",path\n0,1.png\n", []Head{{Kind: Values}}, "no column beside the path's"},
 		{"not all columns", "path,sea,sun\n1.png,0,1\n", []Head{{Kind: Labels, Classes: []string{"sea", "sky"}}}, "not all of the columns sea, sky, only path, sea, sun"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -404,7 +404,7 @@ func benchmarkConv(b *testing.B, f func(p *Pool, g *Conv, y, x, w []float32), la
 		g.Narrow = g.C < isa.lanes
 		name := fmt.Sprintf("n=%d/c=%d/m=%d/h=%d/k=%d/s=%d", g.N, g.C, g.M, g.H, g.KernelH, g.StrideH)
 		b.Run(name, func(b *testing.B) {
-			x, w, y := random(r, g.input()), random(r, 4*g.Packed()), random(r, g.output())
+			x, w, y := random(r, g.input()), random(r, max(g.Packed(), g.PackedWinograd())), random(r, g.output())
 			f(p, &g, y, x, w)
 			took := time.Duration(math.MaxInt64)
 			for b.Loop() {
