@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"graft/graph/ops"
 	"graft/onnx"
@@ -73,6 +74,11 @@ func AddHeads(m *onnx.ModelProto, heads []Head, o Options) (*onnx.ModelProto, er
 	default:
 		return nil, failf("cut at another layer", "a head on %s of shape %v", quote(from), s)
 	}
+	for _, h := range heads {
+		if err := h.fits(width); err != nil {
+			return nil, err
+		}
+	}
 	c.Graph.Output = nil
 	for i, h := range heads {
 		if i > 0 || first != h.Name {
@@ -95,6 +101,20 @@ func (h Head) check() error {
 	}
 	if !(h.Dropout >= 0 && h.Dropout < 1) {
 		return failf("", "dropout %g, want 0 up to 1", h.Dropout)
+	}
+	return nil
+}
+
+// maxLayer is the most weights of a layer of a head, 1 GiB of them: a few bytes of a file can
+// claim more features than there is memory for.
+const maxLayer = 1 << 28
+
+func (h Head) fits(width int) error {
+	for _, n := range append(slices.Clone(h.Hidden), h.Classes) {
+		if n > maxLayer/max(width, 1) {
+			return failf("cut at another layer", "a layer of %d outputs on %d features: at most %d weights are drawn", n, width, maxLayer)
+		}
+		width = n
 	}
 	return nil
 }

@@ -125,6 +125,8 @@ func TestAddHeadRefuses(t *testing.T) {
 		{body(13, 8, "N", 4), graph.Head{}, "a head for 0 classes"},
 		{body(13, 8, "N", 4), graph.Head{Classes: 2, Hidden: []int{0}}, "hidden layer of 0"},
 		{body(13, 8, "N", 4), graph.Head{Classes: 2, Dropout: 1}, "dropout 1"},
+		{body(13, 8, "N", 1<<30), graph.Head{Classes: 2}, "a layer of 2 outputs on 1073741824 features: at most 268435456 weights are drawn"},
+		{body(13, 8, "N", 4), graph.Head{Classes: 1 << 20, Hidden: []int{1 << 10}}, "a layer of 1048576 outputs on 1024 features"},
 		{double, graph.Head{Classes: 2}, "the model computes in DOUBLE"},
 		{two, graph.Head{Classes: 2}, "the model has 2 outputs"},
 	} {
