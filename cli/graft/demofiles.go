@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"image"
 	"image/png"
@@ -51,17 +51,9 @@ func writeDigit(path string, input []float32) error {
 	for i, v := range input {
 		im.Pix[i] = uint8(math.Round(255 * (0.35*float64(v) + 0.25)))
 	}
-	f, err := os.Create(path)
-	if err != nil {
+	var b bytes.Buffer
+	if err := png.Encode(&b, im); err != nil {
 		return err
 	}
-	defer f.Close()
-	w := bufio.NewWriter(f)
-	if err := png.Encode(w, im); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
+	return os.WriteFile(path, b.Bytes(), 0o666)
 }

@@ -149,7 +149,7 @@ func (p *Pool) multiplyTiles(t winograd, weights *packing) {
 	}
 	for part := range parts {
 		if weights != nil {
-			t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+			t.reachPart(part, parts)
 			p.packPart(t, weights)
 		}
 		for t.first = 0; t.first < t.n; t.first += images {
@@ -192,6 +192,9 @@ func (t *winograd) reach(low, high int) {
 	t.uPlane = winogradPlane(t.ins, t.to()-t.from())
 }
 
+// reachPart makes u the i-th of so many parts.
+func (t *winograd) reachPart(i, parts int) { t.reach(t.panels*i/parts, t.panels*(i+1)/parts) }
+
 // from and to are the output blocks within reach.
 func (t *winograd) from() int { first, _ := panel(t.outBlocks, t.low); return first }
 func (t *winograd) to() int   { _, last := panel(t.outBlocks, t.high-1); return last }
@@ -200,7 +203,7 @@ func (t *winograd) to() int   { _, last := panel(t.outBlocks, t.high-1); return 
 func (p *Pool) planesOf(t *winograd, parts int, wanted bool) []float32 {
 	most := 0
 	for part := range parts {
-		t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+		t.reachPart(part, parts)
 		most = max(most, t.uPlane)
 	}
 	if !wanted {

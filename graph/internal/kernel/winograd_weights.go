@@ -42,7 +42,7 @@ func (p *Pool) correlateTiles(t winogradWeights) {
 		p.launch(task, items, 1)
 	}
 	for part := range parts {
-		t.reach(t.panels*part/parts, t.panels*(part+1)/parts)
+		t.reachPart(part, parts)
 		for t.first = 0; t.first < t.n; t.first += images {
 			count := min(images, t.n-t.first)
 			t.tiles = count * each
