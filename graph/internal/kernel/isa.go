@@ -19,6 +19,8 @@ type loops struct {
 	moments           func(sums []float64, x, origin []float32)
 	deviations        func(sums []float64, x, dy, y, coefficients []float32)
 	maxPoolBackward   func(dx, x, y, dy []float32, at []int, step int)
+	respond           func(y, share, x []float32, bias, scale float32)
+	respondBackward   func(dx, share, x []float32, factor float32)
 
 	// Winograd's transforms; scratch holds 36 vectors
 	winogradInput, winogradGradient func(to, from, scratch []float32, plane, row, tiles int)
@@ -38,8 +40,8 @@ var plain = &loops{
 	name: "plain", lanes: plainLanes, rows: []int{8, 8},
 	tile: tilePlain, laneTile: lanesPlain, mostTile: mostPlain, transpose: transposePlain, peak: peakPlain,
 	normalise: normalisePlain, normaliseBackward: normaliseBackwardPlain, gate: gatePlain, moments: momentsPlain, deviations: deviationsPlain,
-	maxPoolBackward: maxPoolBackwardPlain,
-	winogradInput:   winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
+	maxPoolBackward: maxPoolBackwardPlain, respond: respondPlain, respondBackward: respondBackwardPlain,
+	winogradInput: winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
 	winogradWeights: winogradWeightsPlain, winogradWeightsBackward: winogradWeightsBackwardPlain,
 	relu: relu, reluBackward: reluBackward, add: add,
 	sigmoid: sigmoid, swish: swish, swishBackward: swishBackward,

@@ -44,6 +44,12 @@ var (
 		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
 			maxPoolBackwardAVX2(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/8)
 		},
+		respond: func(y, share, x []float32, bias, scale float32) {
+			respondAVX2(first(y), first(share), first(x), bias, scale, len(y)/8)
+		},
+		respondBackward: func(dx, share, x []float32, factor float32) {
+			respondBackwardAVX2(first(dx), first(share), first(x), factor, len(dx)/8)
+		},
 		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
 			winogradInputAVX2(&v[0], &x[0], &scratch[0], plane, row, tiles)
 		},
@@ -83,6 +89,12 @@ var (
 		},
 		maxPoolBackward: func(dx, x, y, dy []float32, at []int, step int) {
 			maxPoolBackwardAVX512(first(dx), first(x), first(y), first(dy), first(at), len(at), step, len(y)/16)
+		},
+		respond: func(y, share, x []float32, bias, scale float32) {
+			respondAVX512(first(y), first(share), first(x), bias, scale, len(y)/16)
+		},
+		respondBackward: func(dx, share, x []float32, factor float32) {
+			respondBackwardAVX512(first(dx), first(share), first(x), factor, len(dx)/16)
 		},
 		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
 			winogradInputAVX512(&v[0], &x[0], &scratch[0], plane, row, tiles)

@@ -8455,6 +8455,128 @@ done:
 	VZEROUPPER
 	RET
 
+// func respondAVX2(y *float32, share *float32, x *float32, bias float32, scale float32, vectors int)
+// Requires: AVX
+TEXT ·respondAVX2(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         share+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         vectors+32(FP), BX
+	VBROADCASTSS bias+24(FP), Y0
+	VBROADCASTSS scale+28(FP), Y1
+	TESTQ        CX, CX
+	JNZ          shares
+	TESTQ        BX, BX
+	JZ           done
+
+loop:
+	VMOVUPS (DX), Y2
+	VMULPS  Y2, Y2, Y2
+	VMOVUPS 4(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 8(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 12(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 16(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y0, Y2, Y2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y4, Y3
+	VMULPS  Y3, Y4, Y4
+	VMOVUPS (AX), Y5
+	VDIVPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+shares:
+	TESTQ BX, BX
+	JZ    doneShares
+
+loopShares:
+	VMOVUPS (DX), Y2
+	VMULPS  Y2, Y2, Y2
+	VMOVUPS 4(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 8(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 12(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 16(DX), Y3
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y0, Y2, Y2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y4, Y3
+	VMULPS  Y3, Y4, Y4
+	VMOVUPS (AX), Y5
+	VDIVPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	VMULPS  8(DX), Y5, Y5
+	VDIVPS  Y2, Y5, Y5
+	VMOVUPS Y5, (CX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	DECQ    BX
+	JNZ     loopShares
+
+doneShares:
+	VZEROUPPER
+	RET
+
+// func respondBackwardAVX2(dx *float32, share *float32, x *float32, factor float32, vectors int)
+// Requires: AVX
+TEXT ·respondBackwardAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dx+0(FP), AX
+	MOVQ         share+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         vectors+32(FP), BX
+	VBROADCASTSS factor+24(FP), Y0
+	TESTQ        BX, BX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Y1
+	VMOVUPS 4(CX), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 8(CX), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 12(CX), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 16(CX), Y2
+	VADDPS  Y2, Y1, Y1
+	VMULPS  8(DX), Y0, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS (AX), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-48
@@ -22052,6 +22174,128 @@ tap:
 	ADDQ    R8, AX
 	DECQ    R9
 	JNZ     pixel
+
+done:
+	VZEROUPPER
+	RET
+
+// func respondAVX512(y *float32, share *float32, x *float32, bias float32, scale float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·respondAVX512(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         share+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         vectors+32(FP), BX
+	VBROADCASTSS bias+24(FP), Z0
+	VBROADCASTSS scale+28(FP), Z1
+	TESTQ        CX, CX
+	JNZ          shares
+	TESTQ        BX, BX
+	JZ           done
+
+loop:
+	VMOVUPS (DX), Z2
+	VMULPS  Z2, Z2, Z2
+	VMOVUPS 4(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 8(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 12(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 16(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z0, Z2, Z2
+	VSQRTPS Z2, Z4
+	VSQRTPS Z4, Z3
+	VMULPS  Z3, Z4, Z4
+	VMOVUPS (AX), Z5
+	VDIVPS  Z4, Z5, Z5
+	VMOVUPS Z5, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+shares:
+	TESTQ BX, BX
+	JZ    doneShares
+
+loopShares:
+	VMOVUPS (DX), Z2
+	VMULPS  Z2, Z2, Z2
+	VMOVUPS 4(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 8(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 12(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 16(DX), Z3
+	VMULPS  Z3, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z0, Z2, Z2
+	VSQRTPS Z2, Z4
+	VSQRTPS Z4, Z3
+	VMULPS  Z3, Z4, Z4
+	VMOVUPS (AX), Z5
+	VDIVPS  Z4, Z5, Z5
+	VMOVUPS Z5, (AX)
+	VMULPS  8(DX), Z5, Z5
+	VDIVPS  Z2, Z5, Z5
+	VMOVUPS Z5, (CX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     loopShares
+
+doneShares:
+	VZEROUPPER
+	RET
+
+// func respondBackwardAVX512(dx *float32, share *float32, x *float32, factor float32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·respondBackwardAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dx+0(FP), AX
+	MOVQ         share+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         vectors+32(FP), BX
+	VBROADCASTSS factor+24(FP), Z0
+	TESTQ        BX, BX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Z1
+	VMOVUPS 4(CX), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 8(CX), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 12(CX), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 16(CX), Z2
+	VADDPS  Z2, Z1, Z1
+	VMULPS  8(DX), Z0, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS (AX), Z3
+	VSUBPS  Z2, Z3, Z3
+	VMOVUPS Z3, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     loop
 
 done:
 	VZEROUPPER

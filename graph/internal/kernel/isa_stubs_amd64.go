@@ -52,6 +52,16 @@ func gateAVX2(dx *float32, y *float32, dy *float32, coefficients *float32, vecto
 //go:noescape
 func maxPoolBackwardAVX2(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
 
+// respondAVX2 is respondPlain, for whole vectors.
+//
+//go:noescape
+func respondAVX2(y *float32, share *float32, x *float32, bias float32, scale float32, vectors int)
+
+// respondBackwardAVX2 is respondBackwardPlain, for whole vectors.
+//
+//go:noescape
+func respondBackwardAVX2(dx *float32, share *float32, x *float32, factor float32, vectors int)
+
 // winogradInputAVX2 is winogradInputPlain.
 //
 //go:noescape
@@ -139,6 +149,16 @@ func gateAVX512(dx *float32, y *float32, dy *float32, coefficients *float32, vec
 //
 //go:noescape
 func maxPoolBackwardAVX512(dx *float32, x *float32, y *float32, dy *float32, at *int, taps int, step int, pixels int)
+
+// respondAVX512 is respondPlain, for whole vectors.
+//
+//go:noescape
+func respondAVX512(y *float32, share *float32, x *float32, bias float32, scale float32, vectors int)
+
+// respondBackwardAVX512 is respondBackwardPlain, for whole vectors.
+//
+//go:noescape
+func respondBackwardAVX512(dx *float32, share *float32, x *float32, factor float32, vectors int)
 
 // winogradInputAVX512 is winogradInputPlain.
 //

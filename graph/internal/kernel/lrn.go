@@ -52,83 +52,91 @@ func (p *Pool) lrn(t lrn) {
 
 func (t *lrn) run(w *worker, lo, hi int) {
 	g := &t.g
-	ends := g.Below + g.Above
-	size := Blocks(g.C)*isa.lanes + ends // a pixel's channels and zeros around them
-	s := w.floats(5 * size)
-	x, sums, squares, shares, dy := s[:size], s[size:2*size], s[2*size:3*size], s[3*size:4*size], s[4*size:]
+	divide, subtract := g.respond, g.respondBackward
+	if g.Below == 2 && g.Above == 2 && g.Beta == 0.75 { // the usual one
+		divide, subtract = isa.respond, isa.respondBackward
+	}
+	lanes := Blocks(g.C) * isa.lanes
+	size := lanes + g.Below + g.Above // a pixel's channels and zeros around them
+	s := w.floats(2*size + lanes)
 	clear(s)
+	x, shares, y := s[:size], s[size:2*size], s[2*size:]
 	for i := lo; i < hi; i++ {
 		t.gather(x[g.Below:], t.x, i)
-		for k, v := range x {
-			squares[k] = v * v
-		}
-		window(sums, squares, g.C, ends)
-		own, sum := x[g.Below:][:g.C], sums[:g.C]
-		for c, v := range sum {
-			sum[c] = g.Bias + g.Scale*v
-		}
 		if t.dy == nil {
-			g.scales(own, sum)
-			t.scatter(t.y, own, i)
-			continue
+			copy(y, x[g.Below:])
+			divide(y, nil, x, g.Bias, g.Scale)
+		} else {
+			t.gather(y, t.dy, i)
+			share := shares[g.Above:] // of shares the mirrored window of channel c begins at c
+			divide(y, share, x, g.Bias, g.Scale)
+			clear(share[g.C:])
+			subtract(y, shares, x, 2*g.Scale*g.Beta)
 		}
-		t.gather(dy, t.dy, i)
-		// Of shares the mirrored window of channel c begins at c.
-		share, d := shares[g.Above:][:g.C], dy[:g.C]
-		g.scales(d, sum)
-		for c, v := range sum {
-			share[c] = d[c] * own[c] / v
-		}
-		window(squares, shares, g.C, ends)
-		factor := 2 * g.Scale * g.Beta
-		for c, v := range squares[:g.C] {
-			d[c] -= factor * own[c] * v
-		}
-		t.scatter(t.y, dy, i)
+		t.scatter(t.y, y, i)
 	}
 }
 
-// window computes y[c] = x[c] + … + x[c+ends].
-func window(y, x []float32, channels, ends int) {
-	if ends == 4 { // the usual one, in one pass; added in the same order
-		y, a, b, c, d, e := y[:channels], x[:channels], x[1:][:channels], x[2:][:channels], x[3:][:channels], x[4:][:channels]
-		for i := range y {
-			y[i] = a[i] + b[i] + c[i] + d[i] + e[i]
+// respond is respondPlain for any window and power.
+func (g *LRN) respond(y, share, x []float32, bias, scale float32) {
+	for c := range g.C {
+		sum := float32(0)
+		for _, v := range x[c:][:g.Below+1+g.Above] {
+			sum += v * v
 		}
-		return
-	}
-	copy(y[:channels], x[:channels])
-	for k := 1; k <= ends; k++ {
-		from := x[k:][:channels]
-		for c := range from {
-			y[c] += from[c]
+		s := bias + scale*sum
+		y[c] /= g.power(s)
+		if share != nil {
+			share[c] = y[c] * x[c+g.Below] / s
 		}
 	}
 }
 
-// scales multiplies y[c] by s[c]^-Beta. The usual powers are roots, which cost a tenth of
-// math.Pow.
-func (g *LRN) scales(y, s []float32) {
-	y = y[:len(s)]
+// respondBackward is respondBackwardPlain for any window.
+func (g *LRN) respondBackward(dx, share, x []float32, factor float32) {
+	for c := range g.C {
+		sum := float32(0)
+		for _, v := range share[c:][:g.Below+1+g.Above] {
+			sum += v
+		}
+		dx[c] -= factor * x[c+g.Below] * sum
+	}
+}
+
+// respondPlain divides y[c] by s^(3/4), s = bias + scale*(x[c]² + … + x[c+4]²), and shares
+// y[c]*x[c+2]/s where share is not nil.
+func respondPlain(y, share, x []float32, bias, scale float32) {
+	for c := range y {
+		w := x[c:][:5]
+		s := bias + scale*(w[0]*w[0]+w[1]*w[1]+w[2]*w[2]+w[3]*w[3]+w[4]*w[4])
+		root := float32(math.Sqrt(float64(s)))
+		y[c] /= root * float32(math.Sqrt(float64(root)))
+		if share != nil {
+			share[c] = y[c] * w[2] / s
+		}
+	}
+}
+
+// respondBackwardPlain computes dx[c] -= factor * x[c+2] * (share[c] + … + share[c+4]).
+func respondBackwardPlain(dx, share, x []float32, factor float32) {
+	for c := range dx {
+		w := share[c:][:5]
+		dx[c] -= factor * x[c+2] * (w[0] + w[1] + w[2] + w[3] + w[4])
+	}
+}
+
+// power is s^Beta. The usual powers are roots, which cost a tenth of math.Pow.
+func (g *LRN) power(s float32) float32 {
 	switch g.Beta {
 	case 0.75:
-		for c, v := range s {
-			root := float32(math.Sqrt(float64(v)))
-			y[c] /= root * float32(math.Sqrt(float64(root)))
-		}
+		root := float32(math.Sqrt(float64(s)))
+		return root * float32(math.Sqrt(float64(root)))
 	case 0.5:
-		for c, v := range s {
-			y[c] /= float32(math.Sqrt(float64(v)))
-		}
+		return float32(math.Sqrt(float64(s)))
 	case 1:
-		for c, v := range s {
-			y[c] /= v
-		}
-	default:
-		for c, v := range s {
-			y[c] *= float32(math.Pow(float64(v), -float64(g.Beta)))
-		}
+		return s
 	}
+	return float32(math.Pow(float64(s), float64(g.Beta)))
 }
 
 // gather copies the channels of pixel i out of the blocked layout; scatter brings them

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -63,6 +64,40 @@ func TestLRN(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each operation of the loops rounds as Go's: the plain form gives every bit.
+func testRespond(t *testing.T, r *rand.Rand) {
+	for _, vectors := range pixels {
+		n := vectors * isa.lanes
+		for _, wild := range []bool{false, true} {
+			x, y := integers(r, n+4, wild), integers(r, n, wild)
+			shares, check := guarded(t, n)
+			wantShares, want := make([]float32, n), slices.Clone(y)
+			alone := slices.Clone(y)
+			respondPlain(want, wantShares, x, 1.5, 0.3)
+			isa.respond(y, shares, x, 1.5, 0.3)
+			check()
+			sameBits(t, "y", y, want)
+			sameBits(t, "shares", shares, wantShares)
+			isa.respond(alone, nil, x, 1.5, 0.3)
+			sameBits(t, "y without shares", alone, want)
+		}
+	}
+}
+
+func testRespondBackward(t *testing.T, r *rand.Rand) {
+	for _, vectors := range pixels {
+		n := vectors * isa.lanes
+		x, share := integers(r, n+4, true), random(r, n+4)
+		dx, check := guarded(t, n)
+		copy(dx, random(r, n))
+		want := slices.Clone(dx)
+		respondBackwardPlain(want, share, x, 0.45)
+		isa.respondBackward(dx, share, x, 0.45)
+		check()
+		sameBits(t, "dx", dx, want)
+	}
 }
 
 // The first normalisation of CaffeNet: 96 channels of 27x27.

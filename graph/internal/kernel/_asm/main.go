@@ -37,6 +37,8 @@ func main() {
 		s.normaliseBackward()
 		s.gate()
 		s.maxPoolBackward()
+		s.respond()
+		s.respondBackward()
 		s.winogradInput()
 		s.winogradOutput()
 		s.winogradGradient()
