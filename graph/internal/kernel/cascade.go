@@ -42,7 +42,7 @@ func Cascade(p *Pool, layers []Layer, y, x []float32) {
 	}
 	t.stages[0].in, t.stages[len(layers)-1].out = x, y
 	if last.N*last.M*last.OutH*last.OutW > 0 {
-		t.measure()
+		t.measure(len(q.workers))
 		q.launch(t, last.N*t.bands, 1)
 	}
 	for i := range layers {
@@ -76,8 +76,8 @@ type stage struct {
 type rows struct{ lo, hi int }
 
 const (
-	cascadeFloats = 96 << 10 // of all windows: less than half of a near cache
-	cascadeTasks  = 4        // at least, whatever the number of threads
+	cascadeFloats  = 96 << 10 // of all windows: less than half of a near cache
+	cascadeBalance = 4        // images a thread that need no bands to be shared evenly
 )
 
 func (s *stage) set(p *Pool, l *Layer) {
@@ -116,10 +116,14 @@ func (s *stage) set(p *Pool, l *Layer) {
 }
 
 // measure cuts images into bands and says how many rows are computed at a time: as many as
-// the windows leave room for.
-func (t *cascade) measure() {
+// the windows leave room for. Bands are the fewest that give each thread as many, since where two meet
+// the layers before the last compute some rows twice; what a row becomes does not depend on them.
+func (t *cascade) measure(threads int) {
 	last := &t.stages[len(t.stages)-1]
-	t.bands = min(max(cascadeTasks/last.n, 1), last.outH)
+	for t.bands = 1; last.n < cascadeBalance*threads && last.n*t.bands%threads > 0; {
+		t.bands++
+	}
+	t.bands = min(t.bands, last.outH)
 	t.band = (last.outH + t.bands - 1) / t.bands
 	t.bands = (last.outH + t.band - 1) / t.band
 	for t.step = t.band; ; t.step = (t.step + 1) / 2 {

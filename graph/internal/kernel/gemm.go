@@ -26,7 +26,7 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	if transB {
 		t.b = matrix{b, 1, k}
 	}
-	if transB && (transA || m <= n) {
+	if transB && (transA || m <= n && m > fewRows) {
 		// the transposed product needs nothing turned, or the smaller of the two
 		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
 		t.m, t.n = n, m
@@ -48,6 +48,7 @@ const (
 	pixelBlock = 144 // columns packed; 9 cache lines, odd so that rows spread over the cache's sets
 	depthBlock = 256 // terms of a sum packed
 	leastRows  = 8   // split rows into no fewer, to share the work
+	fewRows    = 6   // as columns they would fill so little of a vector that turning b costs less
 )
 
 // split cuts n into the fewest equal parts of at most most, each a multiple

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,8 +91,11 @@ const (
 	oneInside = 2
 	inside    = 1<<16 - oneInside // mask of the count of workers inside
 	oneLaunch = 1 << 16
-	spinTime  = time.Millisecond
-	patience  = 50 * time.Microsecond
+	// What sleeps wakes late, above all on a virtual machine, whose host gives an idle
+	// processor away: threads sleep where a wait is long anyway.
+	spinTime = time.Millisecond       // for the next launch
+	patience = 500 * time.Microsecond // for the last items of a launch
+	nap      = 50 * time.Microsecond
 )
 
 // NewPool returns a Pool of that many threads, at least one. Close it to end
@@ -162,8 +164,8 @@ func (p *Pool) launch(t task, items, grain int) {
 }
 
 // wait returns when no worker is inside the launch. It spins first, since the
-// others have about one item left each, and then leaves the processor to the
-// worker, or to another process that keeps it from the worker.
+// others have about one item left each, and then sleeps, as another process may
+// keep the processor from the worker.
 func (p *Pool) wait() {
 	var start time.Time
 	for i := 1; p.state.Load()&inside != 0; i++ {
@@ -172,9 +174,9 @@ func (p *Pool) wait() {
 			start = time.Now()
 		case i%256 != 0:
 		case time.Since(start) < patience:
-			runtime.Gosched()
+			yield()
 		default:
-			time.Sleep(patience)
+			time.Sleep(nap)
 		}
 	}
 }
@@ -222,7 +224,7 @@ func (p *Pool) idle(w *worker, seen uint64) {
 		s := p.state.Load()
 		return s&openBit != 0 && s/oneLaunch != seen || p.closed.Load()
 	}
-	for start := time.Now(); time.Since(start) < spinTime; runtime.Gosched() {
+	for start := time.Now(); time.Since(start) < spinTime; yield() {
 		for range 64 {
 			if news() {
 				return

@@ -96,6 +96,10 @@ func (s *sliding) measure() {
 	if c.pointwise() && !s.copied && c.cols == s.inW && c.cols == s.outW {
 		// one row of pixels, cut into rows of several tiles
 		c.cols = min(8*isa.rows[1], s.pixels)
+		if tasks := s.n * s.groups * panels(s.outBlocks); tasks < leastTasks { // shorter ones, in whole tiles
+			wanted := (leastTasks + tasks - 1) / tasks
+			c.cols = min(c.cols, ((s.pixels+wanted-1)/wanted+isa.rows[1]-1)/isa.rows[1]*isa.rows[1])
+		}
 		c.rows = (s.pixels + c.cols - 1) / c.cols
 		s.width, s.inRow, s.outRow = c.cols, c.cols*s.inLanes, c.cols*isa.lanes
 	}
@@ -105,6 +109,9 @@ func (s *sliding) measure() {
 	s.shares = 1
 	if tasks := s.n * s.bands * s.groups; tasks < leastTasks {
 		s.shares = min(s.panels, (leastTasks+tasks-1)/tasks)
+		for s.panels%s.shares > 0 { // as many panels each
+			s.shares++
+		}
 		s.bands = min(c.rows, s.bands*((leastTasks+tasks*s.shares-1)/(tasks*s.shares)))
 	}
 	s.band = (c.rows + s.bands - 1) / s.bands
