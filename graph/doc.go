@@ -8,8 +8,8 @@
 //	AddHead    grafts a randomly initialised head onto it
 //	Redraw     gives the layers above a tensor new random weights
 //	Draw       describes a picture of a model: boxes, and lanes for what is read further down
-//	Compile    turns a model into a Program: a Gorgonia graph, its gradients, its
-//	           machine and the one block of memory they run in
+//	Compile    turns a model into a Program: a Gorgonia graph, its gradients,
+//	           their order and the one block of memory they run in
 //	Store      writes what a Program has learnt back into the model, by name
 //
 // The ONNX model stays the only description of the network. Between the model and

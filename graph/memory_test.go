@@ -58,7 +58,7 @@ func mixed() *onnx.ModelProto {
 }
 
 // Values that share memory by the plan, or are computed once more, are the ones that values
-// with memory of their own have: the plan's order is the tape's.
+// with memory of their own have: the plan's order is the run's.
 func TestMemoryPlanChangesNothing(t *testing.T) {
 	models := map[string]func(testing.TB) *onnx.ModelProto{
 		"small":            func(testing.TB) *onnx.ModelProto { return smallNet(true) },
@@ -97,7 +97,7 @@ func TestMemoryPlanChangesNothing(t *testing.T) {
 	}
 }
 
-// Outside the tape a step allocates next to nothing: the kernels and what Step adds.
+// A step allocates next to nothing: what the kernels do, and Step adds.
 func TestStepAllocations(t *testing.T) {
 	var b *ops.Builder
 	p := hookedTrainer(t, smallNet(true), func(x *ops.Builder) { b = x })
@@ -127,14 +127,7 @@ func TestStepAllocations(t *testing.T) {
 		}
 		step++
 	})
-	tape := testing.AllocsPerRun(10, func() {
-		if err := p.Run(); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if rest := kernels + whole - tape; rest > 50 {
-		t.Errorf("%g allocations outside the tape (kernels %g, step %g, tape %g), want 50 at most", rest, kernels, whole, tape)
-	} else {
-		t.Logf("%g allocations in kernels, %g in the step, %g on the tape", kernels, whole-tape, tape-kernels)
+	if whole-kernels > 10 {
+		t.Errorf("%g allocations a step, %g of them in kernels: want 10 others at most", whole, kernels)
 	}
 }

@@ -47,14 +47,13 @@ type Training struct {
 // [N,C] and a target, an input node which it makes.
 type Loss func(b *ops.Builder, y *gorgonia.Node) (target, loss *gorgonia.Node, err error)
 
-// Program is a model compiled at one batch size: a Gorgonia graph, its machine and
-// the memory they run in. It is used by one goroutine at a time.
+// Program is a model compiled at one batch size: a Gorgonia graph and the
+// memory it runs in. It is used by one goroutine at a time.
 type Program struct {
 	model   *onnx.ModelProto
 	config  Config
 	plan    *plan
 	builder *ops.Builder
-	machine gorgonia.VM
 	pool    *pool
 
 	inputs  []*gorgonia.Node
@@ -65,7 +64,6 @@ type Program struct {
 	state   map[string]*tensor.Dense // learnt tensors and statistics, by name
 	memory  ops.Memory
 	grads   []gorgonia.ValueGrad
-	ran     bool
 
 	interpreter *interpreter // of a plan too large for a graph, else nil
 	results     []*onnx.Tensor
@@ -145,9 +143,6 @@ func compile(m *onnx.ModelProto, c Config, share *Program) (*Program, error) {
 
 // Close ends the program's threads, once the last program that shares them closes.
 func (p *Program) Close() {
-	if p.machine != nil {
-		p.machine.Close()
-	}
 	p.pool.taken -= p.memory.Arena
 	if p.pool.users--; p.pool.users == 0 {
 		p.pool.Close()
@@ -157,7 +152,7 @@ func (p *Program) Close() {
 // training says whether the program computes a loss and its gradients.
 func (p *Program) training() bool { return p.config.Training != nil && p.config.Training.Loss != nil }
 
-// build turns the model into a graph and its machine. Gorgonia answers what it does
+// build turns the model into a graph. Gorgonia answers what it does
 // not expect with a panic, which must not end the caller's process.
 func (p *Program) build() (err error) {
 	defer func() {
@@ -455,7 +450,7 @@ func (p *Program) passable(s *step) error {
 	return nil
 }
 
-// finish adds the loss and the gradients, plans the memory and makes the machine.
+// finish adds the loss and the gradients, and plans the memory and the order.
 func (p *Program) finish() error {
 	b := p.builder
 	keep, err := p.addLoss()
@@ -491,7 +486,6 @@ func (p *Program) finish() error {
 		return err
 	}
 	p.takes(memory)
-	p.machine = gorgonia.NewTapeMachine(b.Graph)
 	return nil
 }
 

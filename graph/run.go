@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -78,22 +77,7 @@ func (p *Program) Run() error {
 	if p.interpreter != nil {
 		return p.runInterpreter()
 	}
-	if p.machine == nil { // every output was known when the program was compiled
-		return nil
-	}
-	if p.ran {
-		p.machine.Reset()
-	}
-	p.ran = true
-	if err := p.machine.RunAll(); err != nil {
-		// What Gorgonia wraps around an operator's error are its own registers.
-		if vm, ok := err.(interface{ Err() error }); ok {
-			err = vm.Err()
-		}
-		var e *ops.RunError
-		if errors.As(err, &e) {
-			err = e
-		}
+	if err := p.builder.Run(); err != nil {
 		return fmt.Errorf("graph: run: %w", err)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 	if err != nil {
 		return Memory{}, fmt.Errorf("ops: sort: %w", err)
 	}
-	slices.Reverse(order) // gorgonia.Sort starts at the results; the tape runs the other way
+	slices.Reverse(order) // gorgonia.Sort starts at the results
 	if err := uniqueHashes(order); err != nil {
 		return Memory{}, err
 	}
@@ -78,6 +78,7 @@ func (b *Builder) Allocate(keep ...*gorgonia.Node) (Memory, error) {
 			op.bind(floatsOf(v))
 		}
 	}
+	b.record(order)
 	return m, nil
 }
 

@@ -58,6 +58,7 @@ type Builder struct {
 
 	reference int64 // bytes that reference evaluations allocate and keep
 	timings   []*Timing
+	tape      []step
 }
 
 // Statistics is one BatchNormalization on batch statistics.

@@ -97,8 +97,7 @@ func (k *kernelOp) Hashcode() uint32 {
 	return h.Sum32()
 }
 
-// Do runs the kernel. Gorgonia calls it on a goroutine of its own, where a panic
-// would end the process.
+// Do runs the kernel. A panic, of what the operands hold, becomes the operator's error.
 func (k *kernelOp) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
