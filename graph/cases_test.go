@@ -151,7 +151,7 @@ func node(op, in, out string, a ...any) *onnx.NodeProto {
 // cases are the models behind the gradient check and the comparison of kernels with
 // the reference evaluation.
 func cases() []opCase {
-	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), functionCases(), pairCases(), reductionCases(), placeCases(), indexCases(), rowCases(), movingCases(), transposedCases(), volumeCases(), resizeCases(), einsumCases(), normingCases(), scatterCases(), sharedCases())
+	return slices.Concat(convCases(), productCases(), poolCases(), binaryCases(), normCases(), pointwiseCases(), functionCases(), pairCases(), reductionCases(), placeCases(), indexCases(), rowCases(), movingCases(), transposedCases(), volumeCases(), resizeCases(), einsumCases(), normingCases(), scatterCases(), sharedCases(), shuffleCases())
 }
 
 func convCases() []opCase {

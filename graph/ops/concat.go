@@ -108,10 +108,25 @@ func (f *concat) inWholeBlocks(in []*Value) bool {
 	return true
 }
 
+// shuffles says whether the result is channels of what is at hand, and notes of which.
+func (f *concat) shuffles(b *Builder, in []*Value, out *Value) bool {
+	var all []channel
+	for _, v := range in {
+		list, ok := b.channels(v)
+		if !ok || f.axis != 1 {
+			return false
+		}
+		all = append(all, list...)
+	}
+	return b.shuffle(out, all)
+}
+
 func (f *concat) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
 	node, shapeOf := b.Node, denseShape
 	if f.inWholeBlocks(in) && !slices.ContainsFunc(in, func(v *Value) bool { return !b.IsBlocked(v) }) {
 		node, shapeOf = b.Blocked, blockedShape
+	} else if f.shuffles(b, in, out[0]) {
+		return []*gorgonia.Node{nil}, nil
 	}
 	var nodes []*gorgonia.Node
 	var widths, offsets []int

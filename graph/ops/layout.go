@@ -36,6 +36,12 @@ func (b *Builder) Node(v *Value) *gorgonia.Node {
 	switch n := b.blocked[v]; {
 	case n != nil:
 		b.nodes[v] = b.unblock(n, v.Shape)
+	case b.shuffled[v] != nil && len(v.Shape) == 4:
+		b.nodes[v] = b.unblock(b.Blocked(v), v.Shape)
+	case b.shuffled[v] != nil:
+		s := v.Shape
+		whole := append([]int{s[0], len(b.shuffled[v])}, s[len(s)-2:]...)
+		b.nodes[v] = b.alias("Reshape", b.unblock(b.brought(v), whole), s)
 	case v.Const != nil:
 		b.nodes[v] = b.Input(v.Name, Dense(v.Const))
 		b.constant[b.nodes[v]] = true
@@ -48,19 +54,25 @@ func (b *Builder) Node(v *Value) *gorgonia.Node {
 // Blocked returns the node of v [N,C,…] in the blocked layout.
 func (b *Builder) Blocked(v *Value) *gorgonia.Node {
 	if b.blocked[v] == nil {
-		b.blocked[v] = b.block(b.Node(v), v.Shape)
+		if b.shuffled[v] != nil && len(v.Shape) == 4 {
+			b.blocked[v] = b.brought(v)
+		} else {
+			b.blocked[v] = b.block(b.Node(v), v.Shape)
+		}
 	}
 	return b.blocked[v]
 }
 
 // IsBlocked says whether v is at hand in the blocked layout.
-func (b *Builder) IsBlocked(v *Value) bool { return b.blocked[v] != nil }
+func (b *Builder) IsBlocked(v *Value) bool {
+	return b.blocked[v] != nil || b.shuffled[v] != nil && len(v.Shape) == 4
+}
 
 // Either returns the node of v in the layout that is at hand, for operators that see
 // elements alone. What the lanes without a channel hold does not count.
 func (b *Builder) Either(v *Value) *gorgonia.Node {
-	if n := b.blocked[v]; n != nil {
-		return n
+	if b.IsBlocked(v) {
+		return b.Blocked(v)
 	}
 	return b.Node(v)
 }

@@ -183,5 +183,8 @@ func (f *reshape) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) 
 	if slices.Equal(in[0].Shape, out[0].Shape) {
 		return []*gorgonia.Node{b.Either(in[0])}, nil
 	}
+	if list, ok := b.channels(in[0]); ok && images(in[0].Shape, out[0].Shape) && b.shuffle(out[0], list) {
+		return []*gorgonia.Node{nil}, nil
+	}
 	return []*gorgonia.Node{b.alias(f.name, b.Node(in[0]), out[0].Shape)}, nil
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -98,7 +99,25 @@ func (f *slice) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{view(in[0], f.shape, f.stride, f.offset)}, nil
 }
 
-func (f *slice) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+// shuffles says whether the result is channels of what is at hand, and notes of which.
+func (f *slice) shuffles(b *Builder, in, out *Value) bool {
+	list, ok := b.channels(in)
+	own := strides(in.Shape)
+	if !ok || !images(in.Shape, f.shape) || !slices.Equal(in.Shape[2:], f.shape[2:]) || f.stride[0] != own[0] || !slices.Equal(f.stride[2:], own[2:]) {
+		return false
+	}
+	first, step, inner := f.offset/own[1], f.stride[1]/own[1], len(list)/in.Shape[1]
+	var some []channel
+	for i := range f.shape[1] {
+		some = append(some, list[(first+i*step)*inner:][:inner]...)
+	}
+	return b.shuffle(out, some)
+}
+
+func (f *slice) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if f.shuffles(b, in[0], out[0]) {
+		return []*gorgonia.Node{nil}, nil
+	}
 	x := b.Node(in[0])
 	return []*gorgonia.Node{b.strided("Slice", x, x.Shape(), denseShape(f.shape), f.stride, f.offset)}, nil
 }

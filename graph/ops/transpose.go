@@ -40,7 +40,31 @@ func (f *transpose) Eval(in []*onnx.Tensor) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{view(in[0], f.shape, f.stride, 0)}, nil
 }
 
-func (f *transpose) Lower(b *Builder, in, _ []*Value) ([]*gorgonia.Node, error) {
+// shuffles says whether the result is channels of what is at hand in another order, and
+// notes in which.
+func (f *transpose) shuffles(b *Builder, in, out *Value) bool {
+	list, ok := b.channels(in)
+	last := len(f.perm) - 2
+	if !ok || f.perm[0] != 0 || f.perm[last] != last || f.perm[last+1] != last+1 {
+		return false
+	}
+	image := numel(in.Shape[last:])
+	var reordered []channel
+	for i := range len(list) {
+		at := 0
+		for k := last - 1; k > 0; k-- {
+			at += i % f.shape[k] * (f.stride[k] / image)
+			i /= f.shape[k]
+		}
+		reordered = append(reordered, list[at])
+	}
+	return b.shuffle(out, reordered)
+}
+
+func (f *transpose) Lower(b *Builder, in, out []*Value) ([]*gorgonia.Node, error) {
+	if f.shuffles(b, in[0], out[0]) {
+		return []*gorgonia.Node{nil}, nil
+	}
 	x := b.Node(in[0])
 	return []*gorgonia.Node{b.strided("Transpose", x, x.Shape(), denseShape(f.shape), f.stride, 0)}, nil
 }

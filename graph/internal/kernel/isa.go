@@ -21,6 +21,7 @@ type loops struct {
 	maxPoolBackward   func(dx, x, y, dy []float32, at []int, step int)
 	respond           func(y, share, x []float32, bias, scale float32)
 	respondBackward   func(dx, share, x []float32, factor float32)
+	merge             func(y, other, x []float32, index []int32)
 
 	// Winograd's transforms; scratch holds 36 vectors
 	winogradInput, winogradGradient func(to, from, scratch []float32, plane, row, tiles int)
@@ -40,7 +41,7 @@ var plain = &loops{
 	name: "plain", lanes: plainLanes, rows: []int{8, 8},
 	tile: tilePlain, laneTile: lanesPlain, mostTile: mostPlain, transpose: transposePlain, peak: peakPlain,
 	normalise: normalisePlain, normaliseBackward: normaliseBackwardPlain, gate: gatePlain, moments: momentsPlain, deviations: deviationsPlain,
-	maxPoolBackward: maxPoolBackwardPlain, respond: respondPlain, respondBackward: respondBackwardPlain,
+	maxPoolBackward: maxPoolBackwardPlain, respond: respondPlain, respondBackward: respondBackwardPlain, merge: mergePlain,
 	winogradInput: winogradInputPlain, winogradGradient: winogradGradientPlain, winogradOutput: winogradOutputPlain,
 	winogradWeights: winogradWeightsPlain, winogradWeightsBackward: winogradWeightsBackwardPlain,
 	relu: relu, reluBackward: reluBackward, add: add,

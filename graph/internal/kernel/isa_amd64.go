@@ -50,6 +50,9 @@ var (
 		respondBackward: func(dx, share, x []float32, factor float32) {
 			respondBackwardAVX2(first(dx), first(share), first(x), factor, len(dx)/8)
 		},
+		merge: func(y, other, x []float32, index []int32) {
+			mergeAVX2(first(y), first(other), first(x), first(index), len(y)/8)
+		},
 		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
 			winogradInputAVX2(&v[0], &x[0], &scratch[0], plane, row, tiles)
 		},
@@ -95,6 +98,9 @@ var (
 		},
 		respondBackward: func(dx, share, x []float32, factor float32) {
 			respondBackwardAVX512(first(dx), first(share), first(x), factor, len(dx)/16)
+		},
+		merge: func(y, other, x []float32, index []int32) {
+			mergeAVX512(first(y), first(other), first(x), first(index), len(y)/16)
 		},
 		winogradInput: func(v, x, scratch []float32, plane, row, tiles int) {
 			winogradInputAVX512(&v[0], &x[0], &scratch[0], plane, row, tiles)

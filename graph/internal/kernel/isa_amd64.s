@@ -8577,6 +8577,33 @@ done:
 	VZEROUPPER
 	RET
 
+// func mergeAVX2(y *float32, other *float32, x *float32, index *int32, vectors int)
+// Requires: AVX, AVX2
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-40
+	MOVQ    y+0(FP), AX
+	MOVQ    other+8(FP), CX
+	MOVQ    x+16(FP), DX
+	MOVQ    vectors+32(FP), BX
+	MOVQ    index+24(FP), SI
+	VMOVDQU (SI), Y0
+	TESTQ   BX, BX
+	JZ      done
+
+loop:
+	VMOVUPS   (CX), Y2
+	VPERMPS   (DX), Y0, Y3
+	VBLENDVPS Y0, Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, DX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func winogradInputAVX2(v *float32, x *float32, scratch *float32, plane int, row int, tiles int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-48
@@ -22291,6 +22318,34 @@ loop:
 	VMOVUPS (AX), Z3
 	VSUBPS  Z2, Z3, Z3
 	VMOVUPS Z3, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func mergeAVX512(y *float32, other *float32, x *float32, index *int32, vectors int)
+// Requires: AVX, AVX512F
+TEXT ·mergeAVX512(SB), NOSPLIT, $0-40
+	MOVQ      y+0(FP), AX
+	MOVQ      other+8(FP), CX
+	MOVQ      x+16(FP), DX
+	MOVQ      vectors+32(FP), BX
+	MOVQ      index+24(FP), SI
+	VMOVDQU32 (SI), Z0
+	VPXORD    Z1, Z1, Z1
+	VPCMPD    $0x05, Z1, Z0, K1
+	TESTQ     BX, BX
+	JZ        done
+
+loop:
+	VMOVUPS (CX), Z2
+	VPERMPS (DX), Z0, K1, Z2
+	VMOVUPS Z2, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 	ADDQ    $+64, DX

@@ -62,6 +62,11 @@ func respondAVX2(y *float32, share *float32, x *float32, bias float32, scale flo
 //go:noescape
 func respondBackwardAVX2(dx *float32, share *float32, x *float32, factor float32, vectors int)
 
+// mergeAVX2 is mergePlain, for whole vectors.
+//
+//go:noescape
+func mergeAVX2(y *float32, other *float32, x *float32, index *int32, vectors int)
+
 // winogradInputAVX2 is winogradInputPlain.
 //
 //go:noescape
@@ -159,6 +164,11 @@ func respondAVX512(y *float32, share *float32, x *float32, bias float32, scale f
 //
 //go:noescape
 func respondBackwardAVX512(dx *float32, share *float32, x *float32, factor float32, vectors int)
+
+// mergeAVX512 is mergePlain, for whole vectors.
+//
+//go:noescape
+func mergeAVX512(y *float32, other *float32, x *float32, index *int32, vectors int)
 
 // winogradInputAVX512 is winogradInputPlain.
 //

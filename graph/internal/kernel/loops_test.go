@@ -25,6 +25,7 @@ var loopTests = map[string]func(t *testing.T, r *rand.Rand){
 	"maxPoolBackward":   testMaxPoolBackward,
 	"respond":           testRespond,
 	"respondBackward":   testRespondBackward,
+	"merge":             testMerge,
 	"winogradInput": func(t *testing.T, r *rand.Rand) {
 		testTransform(t, r, 6, 6, winogradB, func(to, from, scratch []float32, plane, row, tiles int) {
 			isa.winogradInput(to, from, scratch, plane, row, tiles)

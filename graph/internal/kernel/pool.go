@@ -55,6 +55,7 @@ type tasks struct {
 	rowNormalisation rowNormalisation
 	gemm             gemm
 	lrn              lrn
+	shuffling        shuffling
 	strided          strided
 	resampling       resampling
 	gemmStack        gemmStack

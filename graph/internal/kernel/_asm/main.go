@@ -39,6 +39,7 @@ func main() {
 		s.maxPoolBackward()
 		s.respond()
 		s.respondBackward()
+		s.merge()
 		s.winogradInput()
 		s.winogradOutput()
 		s.winogradGradient()
