@@ -43,10 +43,9 @@ type Builder struct {
 	// Statistics are the batch statistics of this graph, in order of creation.
 	Statistics []Statistics
 
-	nodes       map[*Value]*gorgonia.Node // by value: in ONNX's layout,
-	blocked     map[*Value]*gorgonia.Node // in the blocked one,
-	interleaved map[*Value]*gorgonia.Node // and for convolutions of few channels
-	shuffled    map[*Value][]channel      // what is made of channels of others
+	nodes    map[*Value]*gorgonia.Node // by value: in ONNX's layout,
+	blocked  map[*Value]*gorgonia.Node // in the blocked one,
+	shuffled map[*Value][]channel      // what is made of channels of others
 
 	constant map[*gorgonia.Node]bool // known when the graph is built
 	needs    map[*gorgonia.Node]bool // nodes that depend on what learns
@@ -73,7 +72,7 @@ type Statistics struct {
 // NewBuilder starts a graph whose kernels run on p.
 func NewBuilder(p *kernel.Pool) *Builder {
 	return &Builder{Graph: gorgonia.NewGraph(), Pool: p,
-		nodes: map[*Value]*gorgonia.Node{}, blocked: map[*Value]*gorgonia.Node{}, interleaved: map[*Value]*gorgonia.Node{}, shuffled: map[*Value][]channel{},
+		nodes: map[*Value]*gorgonia.Node{}, blocked: map[*Value]*gorgonia.Node{}, shuffled: map[*Value][]channel{},
 		again: map[*gorgonia.Node]*gorgonia.Node{}, depths: map[*gorgonia.Node]int{},
 		constant: map[*gorgonia.Node]bool{}, needs: map[*gorgonia.Node]bool{}, used: map[*gorgonia.Node]bool{}}
 }

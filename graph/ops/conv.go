@@ -138,10 +138,10 @@ func (f *conv) epilogue() kernel.Epilogue {
 	return kernel.Epilogue{Clamp: f.limits.set, Lo: f.limits.lo, Hi: f.limits.hi, Swish: f.swish}
 }
 
-// input is the node of x in the layout in which it is read: the narrow one for images.
+// input is the node of x in the layout in which it is read: ONNX's own for images of few channels.
 func (f *conv) input(b *Builder, x *Value) (n *gorgonia.Node, narrow bool) {
 	if f.c < kernel.Lanes()/2 && f.group == 1 && !b.IsBlocked(x) && !b.NeedsGradient(b.Node(x)) {
-		return b.narrow(x), true
+		return b.Node(x), true
 	}
 	return b.Blocked(x), false
 }

@@ -103,13 +103,3 @@ func (b *Builder) unblock(x *gorgonia.Node, shape []int) *gorgonia.Node {
 			return []*gorgonia.Node{b.block(dy, shape)}
 		}}, x)
 }
-
-// narrow is v [N,C,H,W] as [N,H,W,C], for convolutions of few channels.
-func (b *Builder) narrow(v *Value) *gorgonia.Node {
-	if b.interleaved[v] == nil {
-		n, c, hw := sizes(v.Shape)
-		b.interleaved[v] = b.Apply(Kernel{Name: "Interleave", Cheap: true, Shape: slices.Concat(v.Shape[:1], v.Shape[2:], v.Shape[1:2]),
-			Run: func(y []float32, x [][]float32) { kernel.Interleave(b.Pool, y, x[0], n, c, hw) }}, b.Node(v))
-	}
-	return b.interleaved[v]
-}

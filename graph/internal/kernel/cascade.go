@@ -94,9 +94,6 @@ func (s *stage) set(p *Pool, l *Layer) {
 		panic("kernel: short weights")
 	}
 	s.inH, s.inW, s.outH, s.outW = g.H, g.W, g.OutH, g.OutW
-	if g.Narrow {
-		s.inLanes, s.inBlocks = g.C, 1
-	}
 	s.w, s.Epilogue, s.outside = l.Weights, l.Epilogue, 0
 	s.outImage, _ = l.Epilogue.places(g)
 	if l.Bias != nil {
@@ -147,7 +144,7 @@ func (t *cascade) layOut() {
 	for i := len(t.stages) - 1; i >= 0; i-- {
 		s := &t.stages[i]
 		s.height = (most-1)*s.class.stepH + s.reach
-		s.copied = i > 0 || s.top < 0 || s.left < 0 || s.width > s.inW || (s.outH-1)*s.class.stepH+s.top+s.reach > s.inH
+		s.copied = i > 0 || s.planar || s.top < 0 || s.left < 0 || s.width > s.inW || (s.outH-1)*s.class.stepH+s.top+s.reach > s.inH
 		s.inSize = s.inH * s.inW * s.inLanes
 		s.inRow, s.inPlane = s.inW*s.inLanes, s.inSize
 		if s.copied {
@@ -210,8 +207,7 @@ func (t *cascade) input(scratch []float32, n, a, b int) []float32 {
 	}
 	to := scratch[s.at:]
 	for k := range s.groups * s.inBlocks {
-		copyBand(to[k*s.inPlane:], x[k*s.inSize:], s.inH, s.inW, s.inLanes, a*s.class.stepH+s.top, s.left,
-			(b-a-1)*s.class.stepH+s.reach, s.width, s.outside)
+		s.copyBand(to[k*s.inPlane:], x[k*s.inSize:], a*s.class.stepH+s.top, (b-a-1)*s.class.stepH+s.reach, s.outside)
 	}
 	return to
 }

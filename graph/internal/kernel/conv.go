@@ -12,7 +12,7 @@ type Conv struct {
 	StrideH, StrideW                     int
 	DilationH, DilationW                 int
 	PadTop, PadLeft, PadBottom, PadRight int
-	// Narrow says that x is [N,H,W,C], as Interleave makes it.
+	// Narrow says that x is in ONNX's own layout: of few channels, which would fill little of a block.
 	Narrow bool
 }
 
@@ -72,9 +72,6 @@ func ConvForward(p *Pool, g *Conv, y, x, w []float32, e Epilogue) {
 	defer p.release(q)
 	s := newSliding(g, g.C, g.M)
 	s.inH, s.inW, s.outH, s.outW = g.H, g.W, g.OutH, g.OutW
-	if g.Narrow {
-		s.inLanes, s.inBlocks = g.C, 1
-	}
 	s.in, s.out, s.w, s.Epilogue = x, y, w, e
 	s.outImage, _ = e.places(g)
 	if e.Bias != nil {

@@ -21,9 +21,6 @@ func ConvBackwardWeights(p *Pool, g *Conv, dw, x, dy []float32) {
 	}
 	s := newSliding(g, g.C, g.M)
 	s.inH, s.inW, s.outH, s.outW = g.H, g.W, g.OutH, g.OutW
-	if g.Narrow {
-		s.inLanes, s.inBlocks = g.C, 1
-	}
 	s.in, s.out, s.w = x, dy, dw
 	q.correlate(s, q.forward(g))
 }
@@ -171,7 +168,7 @@ func (t *correlation) pixelsOf(w *worker, to []float32, n, block, i0 int) []floa
 	i1 := min(i0+t.band, c.rows)
 	x := t.in[(n*t.groups*t.blocks+block)*t.inSize:]
 	if t.copied {
-		t.copyBand(to, x, i0*c.stepH+t.top, (i1-i0-1)*c.stepH+t.height-(t.band-1)*c.stepH)
+		t.copyBand(to, x, i0*c.stepH+t.top, (i1-i0-1)*c.stepH+t.height-(t.band-1)*c.stepH, 0)
 		x = to
 	} else {
 		x = x[i0*c.stepH*t.inRow:]

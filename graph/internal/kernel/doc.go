@@ -7,9 +7,9 @@
 // Dense tensors are row-major slices in ONNX's order: images [N,C,H,W], weights
 // [M,C/Group,KernelH,KernelW]. Convolution, pooling and normalisation take images in
 // the blocked layout instead, [N, Blocks(C), H, W, Lanes()]: the lanes behind the last
-// channel are there, may hold anything and count for nothing. Block, Unblock and
-// Interleave, for images of few channels, change the layout. Weights are packed once
-// into the order in which they are read, by the Pack functions.
+// channel are there, may hold anything and count for nothing. Block and Unblock change
+// the layout. Weights are packed once into the order in which they are read, by the
+// Pack functions.
 //
 // Sizes and strides count elements. A kernel overwrites its outputs, which come first
 // in the argument list, and reads everything else; where an output may be an input,

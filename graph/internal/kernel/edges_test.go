@@ -105,7 +105,6 @@ func blockedOutputs(c int) map[string]blockedOutput {
 	lrn := &LRN{N: n, C: c, HW: h * h, Below: 2, Above: 2, Bias: 1, Scale: 0.1, Beta: 0.75}
 	outputs := map[string]blockedOutput{
 		"Block":                {size, func(y []float32) { Block(nil, y, x, n, c, h*h) }},
-		"Interleave":           {n * c * h * h, func(y []float32) { Interleave(nil, y, x, n, c, h*h) }},
 		"Gate":                 {size, func(y []float32) { Gate(nil, y, x, dy, 0, 1) }},
 		"MaxPool":              {size, func(y []float32) { MaxPool(nil, win, y, x) }},
 		"MaxPoolBackward":      {size, func(dx []float32) { MaxPoolBackward(nil, win, dx, x, x, dy) }},

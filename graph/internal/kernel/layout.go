@@ -27,14 +27,6 @@ func Unblock(p *Pool, y, x []float32, n, c, hw int) {
 	p.rearrange(rearranging{f: unblock, y: y, x: x, c: c, hw: hw}, n*Blocks(c))
 }
 
-// Interleave brings x [n,c,hw] to y [n,hw,c], the narrow layout in which a
-// convolution reads an image of few channels.
-func Interleave(p *Pool, y, x []float32, n, c, hw int) {
-	checkDense(y, n*c*hw)
-	checkDense(x, n*c*hw)
-	p.rearrange(rearranging{f: interleave, y: y, x: x, c: c, hw: hw}, n)
-}
-
 // checkLanes panics unless x holds [n,c,hw] in the blocked layout.
 func checkLanes(x []float32, n, c, hw int) {
 	if min(n, c, hw) < 0 || len(x) < n*Blocks(c)*hw*isa.lanes {
@@ -93,14 +85,4 @@ func block(t *rearranging, i, lo, hi int) {
 func unblock(t *rearranging, i, lo, hi int) {
 	count, dense := t.channels(i)
 	isa.transpose(t.y[dense+lo:], t.hw, t.x[(i*t.hw+lo)*isa.lanes:], isa.lanes, hi-lo, count)
-}
-
-func interleave(t *rearranging, n, lo, hi int) {
-	y, x := t.y[n*t.c*t.hw:], t.x[n*t.c*t.hw:]
-	for c := range t.c {
-		from, to := x[c*t.hw+lo:c*t.hw+hi], y[lo*t.c+c:]
-		for k, v := range from {
-			to[k*t.c] = v
-		}
-	}
 }

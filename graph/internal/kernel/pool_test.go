@@ -138,7 +138,6 @@ func calls() map[string]func(p *Pool) {
 		"BatchNormBackward":         func(p *Pool) { BatchNormBackward(p, norm, y, x, a, dy, v, u, q, v, u) },
 		"Block":                     func(p *Pool) { Block(p, y, x, n, c, hw) },
 		"Unblock":                   func(p *Pool) { Unblock(p, y, x, n, c, hw) },
-		"Interleave":                func(p *Pool) { Interleave(p, y, x, n, c, hw) },
 		"SumLanes":                  func(p *Pool) { SumLanes(p, s, x, n, c, hw) },
 		"AverageLanes":              func(p *Pool) { AverageLanes(p, s, x, n, c, hw) },
 		"AverageLanesBackward":      func(p *Pool) { AverageLanesBackward(p, y, v, n, c, hw) },

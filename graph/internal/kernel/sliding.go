@@ -17,6 +17,7 @@ type sliding struct {
 	clears     bool // the band's rows of the output, and what lies between its pixels, are 0 before
 
 	inH, inW, inLanes   int
+	planar              bool // in is [N,C,H,W]: copied bands have all channels of a pixel side by side
 	outH, outW          int
 	inBlocks, outBlocks int // of one group
 	class               class
@@ -59,6 +60,9 @@ func newSliding(g *Conv, ins, outs int) sliding {
 		s.ins, s.outs = isa.lanes, isa.lanes
 	}
 	s.inBlocks, s.outBlocks = Blocks(s.ins), Blocks(s.outs)
+	if g.Narrow {
+		s.inLanes, s.inBlocks, s.planar = g.C, 1, true
+	}
 	return s
 }
 
@@ -86,7 +90,7 @@ func (s *sliding) measure() {
 	top, left, bottom, right := extent(c.places)
 	s.top, s.left = top, left
 	s.inSize, s.outSize = s.inH*s.inW*s.inLanes, s.outH*s.outW*isa.lanes
-	s.copied = top < 0 || left < 0 || (c.rows-1)*c.stepH+bottom >= s.inH || (c.cols-1)*c.stepW+right >= s.inW
+	s.copied = s.planar || top < 0 || left < 0 || (c.rows-1)*c.stepH+bottom >= s.inH || (c.cols-1)*c.stepW+right >= s.inW
 	s.width = (c.cols-1)*c.stepW + right - left + 1
 	if s.outImage == 0 {
 		s.outImage = s.groups * s.outBlocks * s.outSize
@@ -227,7 +231,7 @@ func (s *sliding) task(w *worker, n, group, band, first, last int) {
 	if s.copied {
 		to := w.floats(s.inBlocks * s.inPlane)
 		for b := range s.inBlocks {
-			s.copyBand(to[b*s.inPlane:], in[b*s.inSize:], origin+s.top, (i1-i0-1)*c.stepH+s.height-(s.band-1)*c.stepH)
+			s.copyBand(to[b*s.inPlane:], in[b*s.inSize:], origin+s.top, (i1-i0-1)*c.stepH+s.height-(s.band-1)*c.stepH, 0)
 		}
 		in, origin = to, 0
 	}
@@ -310,9 +314,14 @@ func (s *sliding) clear(plane, blocks, i0, i1 int) {
 	}
 }
 
-// copyBand copies rows of a plane of the input from row top on, zeros around it.
-func (s *sliding) copyBand(to, from []float32, top, rows int) {
-	copyBand(to, from, s.inH, s.inW, s.inLanes, top, s.left, rows, s.width, 0)
+// copyBand copies rows of a plane of the input from row top on, with the value outside
+// around it.
+func (s *sliding) copyBand(to, from []float32, top, rows int, outside float32) {
+	if s.planar {
+		interleaveBand(to, from, s.inH, s.inW, s.inLanes, top, s.left, rows, s.width)
+		return
+	}
+	copyBand(to, from, s.inH, s.inW, s.inLanes, top, s.left, rows, s.width, outside)
 }
 
 // copyBand copies rows x width pixels from (top, left) of a plane [h,w,lanes] on,
@@ -329,6 +338,42 @@ func copyBand(to, from []float32, h, w, lanes, top, left, rows, width int, outsi
 		fill(row[:before*lanes], outside)
 		copy(row[before*lanes:], from[((top+r)*w+left+before)*lanes:][:inside*lanes])
 		fill(row[(before+inside)*lanes:], outside)
+	}
+}
+
+// interleaveBand is copyBand of planes [channels,h,w], zeros outside.
+func interleaveBand(to, from []float32, h, w, channels, top, left, rows, width int) {
+	before := min(max(-left, 0), width)
+	inside := max(min(w-left, width)-before, 0)
+	for r := range rows {
+		row := to[r*width*channels : (r+1)*width*channels]
+		if top+r < 0 || top+r >= h || inside == 0 {
+			clear(row)
+			continue
+		}
+		clear(row[:before*channels])
+		pixels := row[before*channels:][:inside*channels]
+		at := (top+r)*w + left + before
+		if channels == 3 {
+			interleaveThree(pixels, from[at:], from[h*w+at:], from[2*h*w+at:])
+		} else {
+			for c := range channels {
+				for k, v := range from[c*h*w+at:][:inside] {
+					pixels[k*channels+c] = v
+				}
+			}
+		}
+		clear(row[(before+inside)*channels:])
+	}
+}
+
+// interleaveThree is what photographs need.
+func interleaveThree(y, r, g, b []float32) {
+	n := len(y) / 3
+	r, g, b = r[:n], g[:n], b[:n]
+	for i := range r {
+		p := (*[3]float32)(y[3*i:])
+		p[0], p[1], p[2] = r[i], g[i], b[i]
 	}
 }
 
