@@ -20,19 +20,7 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 		panic("kernel: short b")
 	}
 	t := gemm{y: matrix{y, n, 1}, a: matrix{a, k, 1}, b: matrix{b, n, 1}, m: m, n: n, k: k, alpha: alpha, beta: beta}
-	if transA {
-		t.a = matrix{a, 1, m}
-	}
-	if transB {
-		t.b = matrix{b, 1, k}
-	}
-	if transB && (transA || m <= n && m > fewRows) {
-		// the transposed product needs nothing turned, or the smaller of the two
-		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
-		t.m, t.n = n, m
-	}
-	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows[1])
-	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.lanes)
+	t.arrange(transA, transB)
 	if t.nBlocks > 0 && t.mBlocks*t.nBlocks < leastTasks {
 		t.mSize, t.mBlocks = split(t.m, max(leastRows, t.m*t.nBlocks/leastTasks), isa.rows[1])
 	}
@@ -43,12 +31,41 @@ func Gemm(p *Pool, y, a, b []float32, m, n, k int, transA, transB bool, alpha, b
 	p.release(q)
 }
 
+// arrange says how a and b lie and cuts y into blocks. The transposed product in the place of y
+// needs nothing turned, or the smaller of the two; it is reported.
+func (t *gemm) arrange(transA, transB bool) (turned bool) {
+	m, n, k := t.m, t.n, t.k
+	if transA {
+		t.a = matrix{t.a.x, 1, m}
+	}
+	if transB {
+		t.b = matrix{t.b.x, 1, k}
+	}
+	if turned = transB && (transA || m <= n && m > fewRows); turned {
+		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
+		t.m, t.n = n, m
+	}
+	switch t.width, t.depth = pixelBlock, depthBlock; {
+	case min(t.m, t.n) > fewRows:
+	case t.n <= fewRows, t.b.down == 1:
+		t.width, t.depth = 32, 2048
+	default:
+		t.width, t.depth = 1024, 64
+	}
+	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows[1])
+	t.nSize, t.nBlocks = split(t.n, t.width, isa.lanes)
+	return turned
+}
+
 const (
 	gemmRows   = 128 // rows that share one packed block of b
 	pixelBlock = 144 // columns packed; 9 cache lines, odd so that rows spread over the cache's sets
 	depthBlock = 256 // terms of a sum packed
 	leastRows  = 8   // split rows into no fewer, to share the work
-	fewRows    = 6   // as columns they would fill so little of a vector that turning b costs less
+
+	// So few rows or columns use each element of the other matrix so little that memory is the bound: it is
+	// read in long runs. As columns they would fill a part of a vector, so that turning b costs less.
+	fewRows = 16
 )
 
 // split cuts n into the fewest equal parts of at most most, each a multiple
@@ -79,6 +96,7 @@ type gemm struct {
 	alpha, beta    float32
 	mSize, mBlocks int
 	nSize, nBlocks int
+	width, depth   int // columns and terms packed
 }
 
 func (t *gemm) run(w *worker, lo, hi int) {
@@ -88,31 +106,32 @@ func (t *gemm) run(w *worker, lo, hi int) {
 	}
 }
 
-// block computes y[m0:m1, n0:n1], depthBlock products of each sum at a time.
+// block computes y[m0:m1, n0:n1], depth products of each sum at a time.
 // Rows of a are read in place if they lie along k, all else is packed first.
 func (t *gemm) block(w *worker, m0, m1, n0, n1 int) {
-	scratch := w.floats(pixelBlock*(depthBlock+t.mSize) + depthBlock*t.mSize)
-	columns, scratch := scratch[:pixelBlock*depthBlock], scratch[pixelBlock*depthBlock:]
-	sums, rows := scratch[:pixelBlock*t.mSize], scratch[pixelBlock*t.mSize:]
-	for k0 := 0; k0 == 0 || k0 < t.k; k0 += depthBlock {
-		k1 := min(k0+depthBlock, t.k)
-		a, lda := rows, depthBlock
+	width, depth := t.width, t.depth
+	scratch := w.floats(width*(depth+t.mSize) + depth*t.mSize)
+	columns, scratch := scratch[:width*depth], scratch[width*depth:]
+	sums, rows := scratch[:width*t.mSize], scratch[width*t.mSize:]
+	for k0 := 0; k0 == 0 || k0 < t.k; k0 += depth {
+		k1 := min(k0+depth, t.k)
+		a, lda := rows, depth
 		if t.a.right == 1 {
 			a, lda = t.a.x[m0*t.a.down+k0:], t.a.down
 		} else {
-			isa.transpose(rows, depthBlock, t.a.x[k0*t.a.right+m0:], t.a.right, k1-k0, m1-m0)
+			isa.transpose(rows, depth, t.a.x[k0*t.a.right+m0:], t.a.right, k1-k0, m1-m0)
 		}
 		if t.b.right == 1 {
 			for l := k0; l < k1; l++ {
-				copy(columns[(l-k0)*pixelBlock:], t.b.x[l*t.b.down+n0:l*t.b.down+n1])
+				copy(columns[(l-k0)*width:], t.b.x[l*t.b.down+n0:l*t.b.down+n1])
 			}
 		} else {
-			isa.transpose(columns, pixelBlock, t.b.x[n0*t.b.right+k0:], t.b.right, n1-n0, k1-k0)
+			isa.transpose(columns, width, t.b.x[n0*t.b.right+k0:], t.b.right, n1-n0, k1-k0)
 		}
-		w.multiply(sums, pixelBlock, a, lda, 1, columns, pixelBlock, k1-k0, m1-m0, n1-n0, k0 > 0)
+		w.multiply(sums, width, a, lda, 1, columns, width, k1-k0, m1-m0, n1-n0, k0 > 0)
 	}
 	for i := m0; i < m1; i++ {
-		t.store(i*t.y.down+n0*t.y.right, sums[(i-m0)*pixelBlock:][:n1-n0])
+		t.store(i*t.y.down+n0*t.y.right, sums[(i-m0)*width:][:n1-n0])
 	}
 }
 

@@ -10,18 +10,9 @@ func GemmStack(p *Pool, y, a, b []float32, stack, m, n, k int, transA, transB bo
 		panic("kernel: short operand")
 	}
 	t := gemmStack{gemm: gemm{y: matrix{y, n, 1}, a: matrix{a, k, 1}, b: matrix{b, n, 1}, m: m, n: n, k: k, alpha: alpha}, ySize: m * n, aSize: m * k, bSize: k * n}
-	if transA {
-		t.a = matrix{a, 1, m}
+	if t.arrange(transA, transB) {
+		t.aSize, t.bSize = k*n, m*k
 	}
-	if transB {
-		t.b = matrix{b, 1, k}
-	}
-	if transB && (transA || m <= n) { // as in Gemm
-		t.y, t.a, t.b = t.y.transposed(), t.b.transposed(), t.a.transposed()
-		t.m, t.n, t.aSize, t.bSize = n, m, k*n, m*k
-	}
-	t.mSize, t.mBlocks = split(t.m, gemmRows, isa.rows[1])
-	t.nSize, t.nBlocks = split(t.n, pixelBlock, isa.lanes)
 	q := p.acquire()
 	q.tasks.gemmStack = t
 	q.launch(&q.tasks.gemmStack, stack*t.mBlocks*t.nBlocks, vectorGrain/max(m*n, 1))
