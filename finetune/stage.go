@@ -157,6 +157,7 @@ func (t *training) compile(g *stage, m *onnx.ModelProto) error {
 	if g.solver, err = optim.New(g.Optimizer, groups...); err != nil {
 		return err
 	}
+	g.solver.On(p.Pool())
 	steps := t.stepsOf(g.train.len())
 	g.schedule = optim.Schedule{Name: t.Schedule, Steps: steps * g.Epochs, Warmup: int(t.Warmup*float64(steps) + 0.5)}
 	g.average = newAverage(t.EMA, p.State())

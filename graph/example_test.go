@@ -91,6 +91,7 @@ func ExampleCompile() {
 		fmt.Println(err)
 		return
 	}
+	solver.On(p.Pool())
 	for step := range uint64(60) {
 		x, target := p.Input(0), p.Target()
 		clear(target)

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"graft/graph/internal/kernel"
 	"graft/graph/ops"
 	"graft/onnx"
 )
@@ -185,6 +186,9 @@ func InputNames(m *onnx.ModelProto) []string {
 	}
 	return names
 }
+
+// Pool is the threads of the program, for [optim.Solver.On].
+func (p *Program) Pool() *kernel.Pool { return p.pool.Pool }
 
 // ValueGrads are the parameters as a gorgonia.Solver takes them.
 func (p *Program) ValueGrads() []gorgonia.ValueGrad {

@@ -227,6 +227,7 @@ func trainingStep(p *graph.Program) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
+	solver.On(p.Pool())
 	step := uint64(0)
 	return func() error {
 		if err := p.Step(step); err != nil {

@@ -41,6 +41,8 @@ type Solver struct {
 	groups []Group
 	step   int
 	slots  []moments
+
+	threads *kernel.Pool
 }
 
 var _ gorgonia.Solver = (*Solver)(nil)
@@ -85,6 +87,13 @@ func setDefault(v *float64, d float64) {
 	if *v == 0 {
 		*v = d
 	}
+}
+
+// On makes steps run on the threads of a program, [graph.Program.Pool], as long as that is open;
+// on nil, as at first, on the caller's alone. What they compute is the same.
+func (o *Solver) On(threads *kernel.Pool) *Solver {
+	o.threads = threads
+	return o
 }
 
 // SetLR changes the learning rate of the steps to come.
@@ -139,7 +148,7 @@ func (o *Solver) clip(grads [][]float32) {
 	// PyTorch adds 1e-6 to the norm.
 	if scale := o.s.ClipNorm / (math.Sqrt(squares) + 1e-6); scale < 1 {
 		for _, g := range grads {
-			kernel.Scale(nil, g, g, float32(scale))
+			kernel.Scale(o.threads, g, g, float32(scale))
 		}
 	}
 }
@@ -160,11 +169,11 @@ func (o *Solver) update(i int, w, g []float32) {
 	}
 	switch {
 	case adam:
-		kernel.Adam(nil, w, g, m.m, m.v, lr, float32(s.Beta1), float32(s.Beta2), float32(s.Epsilon), wd, o.step, s.Name == "adamw")
+		kernel.Adam(o.threads, w, g, m.m, m.v, lr, float32(s.Beta1), float32(s.Beta2), float32(s.Epsilon), wd, o.step, s.Name == "adamw")
 	case s.Name == "rmsprop":
-		kernel.RMSProp(nil, w, g, m.m, m.v, lr, float32(s.Alpha), float32(s.Epsilon), float32(s.Momentum), wd)
+		kernel.RMSProp(o.threads, w, g, m.m, m.v, lr, float32(s.Alpha), float32(s.Epsilon), float32(s.Momentum), wd)
 	default:
-		kernel.SGD(nil, w, g, m.m, lr, float32(s.Momentum), wd, s.Nesterov, o.step == 1)
+		kernel.SGD(o.threads, w, g, m.m, lr, float32(s.Momentum), wd, s.Nesterov, o.step == 1)
 	}
 }
 
