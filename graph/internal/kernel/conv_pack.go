@@ -194,6 +194,10 @@ func (t *packing) dense(w *worker, i int) {
 			}
 			if t.back { // w[c0+in, first+out, tap]
 				for in := range count {
+					if k == 1 { // as they lie
+						copy(scratch[in*width:][:outs], t.w[(c0+in)*g.C+first:])
+						continue
+					}
 					isa.transpose(scratch[in*k*width:], width, t.w[((c0+in)*g.C+first)*k:], k, outs, k)
 				}
 			} else { // w[first+out, c0+in, tap]
