@@ -25,7 +25,7 @@ func (b *Builder) channels(v *Value) (list []channel, ok bool) {
 	if list, ok := b.shuffled[v]; ok {
 		return list, true
 	}
-	if len(v.Shape) != 4 || b.blocked[v] == nil {
+	if len(v.Shape) != 4 || numel(v.Shape) == 0 || b.blocked[v] == nil {
 		return nil, false
 	}
 	for c := range v.Shape[1] {

@@ -88,10 +88,16 @@ def row(graft, folder, name, batch, rounds, training):
     if not file.exists():
         export(build(name), file, training)
     command = [graft, "bench", file, "-b", batch, "--threads", THREADS, "--json", "-q"] + (["--train"] if training else [])
+
+    def own(iterations):
+        line = [str(c) for c in command + ["--iterations", iterations]]
+        return json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)["images_per_second"]
+
+    iterations = max(3, int(SECONDS * own(3) / batch))
     peers = [step(name, batch, layout) for layout in ("contiguous_format", "channels_last")] if training else [runtime(file, batch)]
     ours, theirs = [], [[] for _ in peers]
     for _ in range(rounds):
-        ours.append(json.loads(subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout)["images_per_second"])
+        ours.append(own(iterations))
         for rates, f in zip(theirs, peers):
             rates.append(rate(f, batch))
     cells = [f"{name}, batch {batch}", f"{statistics.median(ours):.1f}"]
