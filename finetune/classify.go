@@ -30,16 +30,23 @@ type ClassifierConfig struct {
 	Preprocess *data.Preprocess // nil: what the model says
 	Data       *data.Set        // what will be classified, if it may be float32 arrays
 	Output     string           // of a model with several; "" all of them
-	Batch      int              // 32
+	Batch      int              // 8, or as many as Data has
 	Threads    int              // of the kernels; 0 all cores
 	Workers    int              // that decode images; 0 one a core
 	MaxMemory  int64            // of the program, in bytes; 0: three quarters of the machine's
 	Exact      bool             // see graph.Options
 }
 
+// fastBatch is as many images as most networks take at their best rate: what lies between
+// the layers of more leaves the cache.
+const fastBatch = 8
+
 // NewClassifier compiles a model for classifying images. Close it after use.
 func NewClassifier(m *onnx.ModelProto, c ClassifierConfig) (*Classifier, error) {
-	setDefault(&c.Batch, 32)
+	setDefault(&c.Batch, fastBatch)
+	if c.Data != nil && c.Data.Len() > 0 {
+		c.Batch = min(c.Batch, c.Data.Len())
+	}
 	w, err := openWritten(m, c)
 	if err != nil {
 		return nil, err

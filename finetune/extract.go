@@ -16,7 +16,7 @@ type ExtractorConfig struct {
 	Output          string           // of a model with several; "" its only one
 	Preprocess      *data.Preprocess // nil: what the model says
 	Data            *data.Set        // what will be read, if it may be float32 arrays
-	Batch           int              // 32
+	Batch           int              // 8
 	Threads         int              // of the kernels; 0 all cores
 	Workers         int              // that decode images; 0 one a core
 	MaxMemory       int64            // of the program, in bytes; 0: three quarters of the machine's
@@ -37,7 +37,7 @@ type Extractor struct {
 
 // NewExtractor compiles a model up to a cut point. Close it after use.
 func NewExtractor(m *onnx.ModelProto, c ExtractorConfig) (*Extractor, error) {
-	setDefault(&c.Batch, 32)
+	setDefault(&c.Batch, fastBatch)
 	p := &Plan{}
 	in := Config{Preprocess: c.Preprocess, Output: c.Output, After: c.After, AllowPartialCut: c.AllowPartialCut}
 	if c.Data != nil {

@@ -32,7 +32,7 @@ draws them, with the worst mistakes and the surest right answers.`,
 		Flags: append([]cli.Flag{
 			output("`FILE` write the result here instead of to stdout"),
 			&cli.StringFlag{Name: "report", Usage: "`DIR` write report.html and its pictures into this folder"},
-			batchSize("32"),
+			batchSize("8"),
 			workers(),
 			outputName(),
 			targetsFlag(),

@@ -20,7 +20,7 @@ func featuresVerb() *cli.Command {
 		&cli.StringFlag{Name: "shard", Usage: "`I/N` write one of N files, counted from 0, unless it is done; auto/N: I is the job's number in its array, all/N: all that are not done"},
 		&cli.StringFlag{Name: "join", Usage: "`DIR/N` join the N shards in a folder into one file"},
 		&cli.StringFlag{Name: "maps", Usage: "`DIR` instead draw the features of each image, a file or all of a folder, as a picture into this folder"},
-		batchSize("32"), memoryLimit(), exactFlag(), workers())
+		batchSize("8"), memoryLimit(), exactFlag(), workers())
 	return &cli.Command{
 		Name:      "features",
 		Category:  groupUse,

@@ -38,7 +38,7 @@ each, numbers as they are.`,
 			&cli.BoolFlag{Name: "csv", Usage: "print a line file,rank,class,probability for each; of numbers file,number,value"},
 			&cli.StringFlag{Name: "report", Usage: "`DIR` write report.html and its pictures into this folder: the classes counted, the surest and the least sure images"},
 			output("`FILE` write the result here instead of to stdout"),
-			batchSize("1"),
+			batchSize("8"),
 			workers(),
 			outputName(),
 			memoryLimit(),
@@ -199,9 +199,6 @@ func predicted(k *finetune.Classifier, set *data.Set, list []prediction) report.
 func newClassifier(c *cli.Context, path string, m *onnx.ModelProto, set *data.Set) (*finetune.Classifier, error) {
 	var err error
 	f := finetune.ClassifierConfig{Data: set, Output: c.String("output-name"), Batch: c.Int("batch-size"), Threads: threads(c), Workers: c.Int("workers"), MaxMemory: maxMemory(c, m), Exact: c.Bool("exact")}
-	if set.Len() > 0 {
-		f.Batch = min(max(f.Batch, 1), set.Len())
-	}
 	if f.Preprocess, err = preprocessingOf(c, path, m, set); err != nil {
 		return nil, err
 	}
