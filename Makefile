@@ -10,7 +10,7 @@ TESTFLAGS ?=# for example -v, or -run Conv
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .DEFAULT_GOAL := help
-.PHONY: help build release test drills avx2 noasm emulate race fuzz bench generate assembly lint static vuln demo size clean set-module docs
+.PHONY: help build release test drills avx2 noasm emulate race fuzz bench bench-compare generate assembly lint static vuln demo size clean set-module docs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,17 @@ fuzz: ## run each fuzz target for FUZZTIME=20s, two at a time
 
 bench: ## run the benchmarks; BENCH=Conv picks some, BENCHTIME=5s runs them longer
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+
+# In turn, so that both see the machine alike.
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+bench-compare: ## compare the kernels' benchmarks, BENCH=Conv some of them, with those of another commit: REF=main~5
+	@set -e; test -n "$(REF)" || { echo 'usage: make bench-compare REF=COMMIT [BENCH=Conv]' >&2; exit 2; }; \
+	work=$$(mktemp -d); trap 'git worktree remove --force "$$work/old" 2>/dev/null; rm -rf "$$work"' EXIT; \
+	git worktree add -q --detach "$$work/old" '$(REF)'; export CGO_ENABLED=0; \
+	$(GO) test -c -o "$$work/now.test" ./graph/internal/kernel; (cd "$$work/old" && $(GO) test -c -o "$$work/then.test" ./graph/internal/kernel); \
+	for i in 1 2 3 4 5 6; do for side in then now; do \
+		"$$work/$$side.test" -test.run '^$$' -test.bench '$(BENCH)' -test.benchtime $(BENCHTIME) >>"$$work/$$side"; \
+	done; done; (cd "$$work" && $(GO) run $(BENCHSTAT) then now)
 
 assembly: ## make the kernels' assembly
 	rm -f graph/internal/kernel/isa_amd64.s graph/internal/kernel/isa_stubs_amd64.go
