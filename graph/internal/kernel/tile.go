@@ -34,41 +34,39 @@ type tile struct {
 // tap is a run of count terms, at least one, whose first element of a lies at at.
 type tap struct{ at, count int }
 
-// plainLanes by two rows of sums and their operands are what the compiler keeps in
-// amd64's 15 usable SSE registers without spilling.
-const plainLanes = 4
+// plainLanes sums and their operands are what the compiler keeps in amd64's 15 usable SSE
+// registers without spilling.
+const plainLanes = 8
 
 const maxLanes = 16 // of all instruction sets
 
 func tilePlain(t *tile) {
 	for v := range t.blocks {
-		for r := 0; r < t.rows; r += 2 {
-			last := min(r+1, t.rows-1) // one row counts as two
-			s, u := t.start(r, v), t.start(last, v)
-			s0, s1, s2, s3, u0, u1, u2, u3 := s[0], s[1], s[2], s[3], u[0], u[1], u[2], u[3]
+		for r := range t.rows {
+			s := t.start(r, v)
+			s0, s1, s2, s3, s4, s5, s6, s7 := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
 			at := v * t.bBlock
 			for _, p := range t.taps {
-				a, c := t.a[p.at+r*t.aRow:], t.a[p.at+last*t.aRow:]
+				a := t.a[p.at+r*t.aRow:]
 				o := 0
 				for range p.count {
-					b := t.b[at : at+plainLanes : at+plainLanes]
-					x, y := a[o], c[o]
-					s0 += x * b[0]
-					s1 += x * b[1]
-					s2 += x * b[2]
-					s3 += x * b[3]
-					u0 += y * b[0]
-					u1 += y * b[1]
-					u2 += y * b[2]
-					u3 += y * b[3]
+					w := (*[plainLanes]float32)(t.b[at:])
+					x := a[o]
+					w0, w1, w2, w3 := w[0], w[1], w[2], w[3]
+					s0 += w0 * x
+					s1 += w1 * x
+					s2 += w2 * x
+					s3 += w3 * x
+					w0, w1, w2, w3 = w[4], w[5], w[6], w[7]
+					s4 += w0 * x
+					s5 += w1 * x
+					s6 += w2 * x
+					s7 += w3 * x
 					o += t.aStep
 					at += t.bStep
 				}
 			}
-			t.store(r, v, [plainLanes]float32{s0, s1, s2, s3})
-			if last > r {
-				t.store(last, v, [plainLanes]float32{u0, u1, u2, u3})
-			}
+			t.store(r, v, [plainLanes]float32{s0, s1, s2, s3, s4, s5, s6, s7})
 		}
 	}
 }
@@ -80,11 +78,10 @@ func lanesPlain(t *tile) {
 		for _, p := range t.taps {
 			o := p.at + r*t.aRow
 			for range p.count {
-				a, b := t.a[o:o+plainLanes:o+plainLanes], t.b[at:at+plainLanes:at+plainLanes]
-				s[0] += a[0] * b[0]
-				s[1] += a[1] * b[1]
-				s[2] += a[2] * b[2]
-				s[3] += a[3] * b[3]
+				a, b := (*[plainLanes]float32)(t.a[o:]), (*[plainLanes]float32)(t.b[at:])
+				for l := range s {
+					s[l] += a[l] * b[l]
+				}
 				o += t.aStep
 				at += t.bStep
 			}
@@ -95,7 +92,8 @@ func lanesPlain(t *tile) {
 
 func mostPlain(t *tile) {
 	for r := range t.rows {
-		s := [plainLanes]float32{minusInf, minusInf, minusInf, minusInf}
+		var s [plainLanes]float32
+		fill(s[:], minusInf)
 		for _, p := range t.taps {
 			o := p.at + r*t.aRow
 			for range p.count {
