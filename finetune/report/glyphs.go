@@ -99,7 +99,7 @@ func (l polyline) points(c draw.Canvas, p *plot.Plot) []vg.Point {
 func (l polyline) Plot(c draw.Canvas, p *plot.Plot) {
 	style := draw.LineStyle{Color: l.color, Width: 1.75}
 	if l.faint {
-		style.Width, style.Dashes = 1.25, []vg.Length{2, 2}
+		style.Width, style.Dashes = 1.25, dashes
 	}
 	c.StrokeLines(style, c.ClipLinesXY(l.points(c, p))...)
 	if !l.faint {
@@ -161,20 +161,20 @@ func (d digit) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y + s.Radius*0.25}, string(d))
 }
 
-// overlays are the lines of another study, and its name.
-type overlays struct {
-	lines []polyline
-	name  string
-}
+// overlays are the lines of another study.
+type overlays []polyline
 
 func (o overlays) Plot(c draw.Canvas, p *plot.Plot) {
-	for _, l := range o.lines {
+	for _, l := range o {
 		l.Plot(c, p)
 	}
-	if len(o.lines) == 0 {
-		return
-	}
-	style := face(9, regular, paperGray)
-	style.YAlign = text.YBottom
-	c.FillText(style, vg.Point{X: c.Min.X + 4, Y: c.Min.Y + 3}, "dotted: "+o.name)
 }
+
+// dotted marks the key of faint lines: by their dashes alone.
+type dotted struct{}
+
+// dashes are those of faint lines.
+var dashes = []vg.Length{2, 2}
+
+// DrawGlyph makes it a draw.GlyphDrawer.
+func (dotted) DrawGlyph(*draw.Canvas, draw.GlyphStyle, vg.Point) {}

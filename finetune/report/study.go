@@ -144,9 +144,10 @@ func (s Study) scatter() (*plot.Plot, []key) {
 			keys = append(keys, key{t.name, t.color, t.marker})
 		}
 	}
-	p.Add(s.overlay(), dots)
+	faint, name := s.overlay()
+	p.Add(faint, dots)
 	s.range2(p, dots)
-	return p, keys
+	return p, append(keys, name...)
 }
 
 // means is figure 2, bottom: the means, and bands for what lies between them; nil where
@@ -180,14 +181,15 @@ func (s Study) means() (*plot.Plot, []key) {
 		p.Add(level{Line{Mean: meanOf(base)}, ink})
 		all = append(all, dot{0, meanOf(base), ink, glyph{}})
 	}
-	p.Add(s.overlay())
+	faint, name := s.overlay()
+	p.Add(faint)
 	for _, t := range treatments[1:] {
 		if l, ok := lines[t.label]; ok {
 			p.Add(l)
 		}
 	}
 	s.range2(p, all)
-	return p, keys
+	return p, append(keys, name...)
 }
 
 // bands shade what lies between the lines, as the paper does, with the paper's numbers.
@@ -222,15 +224,14 @@ func (s Study) bands(lines map[string]polyline, base float64) (list []band, keys
 	return list, keys
 }
 
-// overlay is the other study's means, moved so that its base lies on this one's.
-func (s Study) overlay() plot.Plotter {
-	var o overlays
+// overlay is the other study's means, moved so that its base lies on this one's, and its key.
+func (s Study) overlay() (o overlays, name []key) {
 	if s.Overlay == nil {
-		return o
+		return nil, nil
 	}
 	base, other := values(s.Networks, "base", 0), values(s.Overlay.Networks, "base", 0)
 	if len(base) == 0 || len(other) == 0 {
-		return o
+		return nil, nil
 	}
 	for _, t := range treatments[1:] {
 		x, y := s.line(s.Overlay.Networks, t.label)
@@ -238,11 +239,10 @@ func (s Study) overlay() plot.Plotter {
 			y[i] += meanOf(base) - meanOf(other)
 		}
 		if len(x) > 1 {
-			o.lines = append(o.lines, polyline{x, y, fade(t.color, 0.55), t.marker, true})
+			o = append(o, polyline{x, y, fade(t.color, 0.55), t.marker, true})
 		}
 	}
-	o.name = s.Overlay.Name + ", moved to this base"
-	return o
+	return o, []key{{s.Overlay.Name + ", moved to this base", paperGray, dotted{}}}
 }
 
 // range2 is the axes of figure 2.
@@ -307,12 +307,15 @@ func (s Study) relative() (*plot.Plot, []key) {
 		if s.Overlay != nil {
 			if l := s.less(k.networks(*s.Overlay), k.label, k.key); len(l.x) > 1 {
 				l.faint = true
-				faint.lines, faint.name = append(faint.lines, l), s.Overlay.Name
+				faint = append(faint, l)
 			}
 		}
 	}
 	if len(keys) < 2 {
 		return nil, nil
+	}
+	if len(faint) > 0 {
+		keys = append(keys, key{s.Overlay.Name, paperGray, dotted{}})
 	}
 	p.Add(faint, level{Line{Mean: 0}, ink})
 	s.range2(p, all)

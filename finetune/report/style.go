@@ -157,7 +157,11 @@ func drawKeys(c draw.Canvas, x, y vg.Length, keys []key) {
 	style := face(12, font.Font{}, ink)
 	style.YAlign = text.YCenter
 	for _, k := range keys {
-		c.StrokeLine2(draw.LineStyle{Color: k.color, Width: 2}, x, y, x+24, y)
+		line := draw.LineStyle{Color: k.color, Width: 2}
+		if _, ok := k.marker.(dotted); ok {
+			line.Width, line.Dashes = 1.25, dashes
+		}
+		c.StrokeLine2(line, x, y, x+24, y)
 		c.DrawGlyphNoClip(draw.GlyphStyle{Color: k.color, Radius: 3.5, Shape: k.marker}, vg.Point{X: x + 12, Y: y})
 		c.FillText(style, vg.Point{X: x + 30, Y: y + 1.5}, k.name) // the middle of small letters
 		x += k.width()
