@@ -200,7 +200,7 @@ func TestMaxMemoryOfVariants(t *testing.T) {
 	}
 	need := p.Memory().Arena
 	p.Close()
-	p, err = graph.Compile(m, graph.Config{Threads: 1, Options: graph.Options{Batch: 8, MaxMemory: need + need/2}})
+	p, err = graph.Compile(m, graph.Config{Threads: 1, Options: graph.Options{Batch: 8, MaxMemory: need + 3*need/4}})
 	if err != nil {
 		t.Fatal(err)
 	}
