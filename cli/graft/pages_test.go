@@ -293,7 +293,7 @@ func pages(t *testing.T, folders ...string) []string {
 // other places of commands are console blocks, which are run.
 func TestCommandsOfPages(t *testing.T) {
 	all := verbs()
-	for _, name := range append(pages(t, "docs", "docs/howto", "docs/explanation"), "README.md", "CONTRIBUTING.md") {
+	for _, name := range append(pages(t, "docs", "docs/howto", "docs/explanation", "docs/study"), "README.md", "CONTRIBUTING.md") {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
@@ -339,7 +339,7 @@ func takes(all []*cli.Command, verb string, args []string) error {
 
 // TestLinksOfPages: what pages link to is there.
 func TestLinksOfPages(t *testing.T) {
-	for _, name := range append(pages(t, ".", "docs", "docs/howto", "docs/explanation"), "README.md") {
+	for _, name := range append(pages(t, ".", "docs", "docs/howto", "docs/explanation", "docs/study"), "README.md") {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
