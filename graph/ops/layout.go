@@ -33,10 +33,8 @@ func (b *Builder) Node(v *Value) *gorgonia.Node {
 	if n := b.nodes[v]; n != nil {
 		return n
 	}
-	switch n := b.blocked[v]; {
-	case n != nil:
-		b.nodes[v] = b.unblock(n, v.Shape)
-	case b.shuffled[v] != nil && len(v.Shape) == 4:
+	switch {
+	case b.IsBlocked(v):
 		b.nodes[v] = b.unblock(b.Blocked(v), v.Shape)
 	case b.shuffled[v] != nil:
 		s := v.Shape
@@ -53,12 +51,12 @@ func (b *Builder) Node(v *Value) *gorgonia.Node {
 
 // Blocked returns the node of v [N,C,…] in the blocked layout.
 func (b *Builder) Blocked(v *Value) *gorgonia.Node {
-	if b.blocked[v] == nil {
-		if b.shuffled[v] != nil && len(v.Shape) == 4 {
-			b.blocked[v] = b.brought(v)
-		} else {
-			b.blocked[v] = b.block(b.Node(v), v.Shape)
-		}
+	switch {
+	case b.blocked[v] != nil:
+	case b.IsBlocked(v): // once its channels are brought together
+		b.blocked[v] = b.brought(v)
+	default:
+		b.blocked[v] = b.block(b.Node(v), v.Shape)
 	}
 	return b.blocked[v]
 }

@@ -109,8 +109,7 @@ func respondPlain(y, share, x []float32, bias, scale float32) {
 	for c := range y {
 		w := x[c:][:5]
 		s := bias + scale*(w[0]*w[0]+w[1]*w[1]+w[2]*w[2]+w[3]*w[3]+w[4]*w[4])
-		root := float32(math.Sqrt(float64(s)))
-		y[c] /= root * float32(math.Sqrt(float64(root)))
+		y[c] /= threeQuarters(s)
 		if share != nil {
 			share[c] = y[c] * w[2] / s
 		}
@@ -125,12 +124,17 @@ func respondBackwardPlain(dx, share, x []float32, factor float32) {
 	}
 }
 
+// threeQuarters is s^(3/4), each operation rounded.
+func threeQuarters(s float32) float32 {
+	root := float32(math.Sqrt(float64(s)))
+	return root * float32(math.Sqrt(float64(root)))
+}
+
 // power is s^Beta. The usual powers are roots, which cost a tenth of math.Pow.
 func (g *LRN) power(s float32) float32 {
 	switch g.Beta {
 	case 0.75:
-		root := float32(math.Sqrt(float64(s)))
-		return root * float32(math.Sqrt(float64(root)))
+		return threeQuarters(s)
 	case 0.5:
 		return float32(math.Sqrt(float64(s)))
 	case 1:

@@ -57,19 +57,12 @@ func (s *isa) respond() {
 	VZEROUPPER()
 	RET()
 	Label("shares")
-	TESTQ(n, n)
-	JZ(LabelRef("doneShares"))
-	Label("loopShares")
-	divide()
-	VMULPS(beside(x, 2), v, v)
-	VDIVPS(sum, v, v)
-	VMOVUPS(v, s.at(share, 0))
-	for _, p := range []reg.Register{y, share, x} {
-		ADDQ(I32(s.bytes), p)
-	}
-	DECQ(n)
-	JNZ(LabelRef("loopShares"))
-	Label("doneShares")
+	s.streamNamed("Shares", n, []reg.Register{y, share, x}, func() {
+		divide()
+		VMULPS(beside(x, 2), v, v)
+		VDIVPS(sum, v, v)
+		VMOVUPS(v, s.at(share, 0))
+	})
 	VZEROUPPER()
 	RET()
 }

@@ -16,16 +16,21 @@ const (
 
 // stream is a loop over n vectors of each of the pointers.
 func (s *isa) stream(n reg.Register, pointers []reg.Register, f func()) {
+	s.streamNamed("", n, pointers, f)
+}
+
+// streamNamed is a stream in a function that has several; their names tell the labels apart.
+func (s *isa) streamNamed(name string, n reg.Register, pointers []reg.Register, f func()) {
 	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	Label("loop")
+	JZ(LabelRef("done" + name))
+	Label("loop" + name)
 	f()
 	for _, p := range pointers {
 		ADDQ(I32(s.bytes), p)
 	}
 	DECQ(n)
-	JNZ(LabelRef("loop"))
-	Label("done")
+	JNZ(LabelRef("loop" + name))
+	Label("done" + name)
 }
 
 // gated moves dy to to where lo < y < hi or y is NaN, else zero.
@@ -71,19 +76,12 @@ func (s *isa) normalise() {
 	VZEROUPPER()
 	RET()
 	Label("residual")
-	TESTQ(n, n)
-	JZ(LabelRef("doneResidual"))
-	Label("loopResidual")
-	VMOVUPS(s.at(x, 0), v)
-	VFMADD213PS(shift, scale, v)
-	VADDPS(s.at(residual, 0), v, v)
-	limit()
-	for _, p := range []reg.Register{y, x, residual} {
-		ADDQ(I32(s.bytes), p)
-	}
-	DECQ(n)
-	JNZ(LabelRef("loopResidual"))
-	Label("doneResidual")
+	s.streamNamed("Residual", n, []reg.Register{y, x, residual}, func() {
+		VMOVUPS(s.at(x, 0), v)
+		VFMADD213PS(shift, scale, v)
+		VADDPS(s.at(residual, 0), v, v)
+		limit()
+	})
 	VZEROUPPER()
 	RET()
 }
